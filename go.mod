@@ -1,0 +1,3 @@
+module zk
+
+go 1.26
