@@ -1,0 +1,73 @@
+# Everything a developer or the CI machine runs. `make` alone lists the targets.
+#
+# Tool versions are pinned here and run through `go run module@version`; they
+# are not part of go.mod. What tests need from outside Go (Java, Maven, Kazoo)
+# is installed by `make deps` and used by the suites under compat/ only.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run build check vet lint deps unit compat race fuzz bench test tools clean
+
+# The binary that ships is static; race tests switch cgo on for themselves.
+export CGO_ENABLED ?= 0
+export PATH := $(PATH):/usr/local/go/bin
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
+
+CONFIG ?=
+# Seconds that all fuzz targets share in `make fuzz`.
+FUZZ_SECONDS ?= 60
+BENCH ?= .
+# The server that the compat suites run against: ours, or java for Apache ZooKeeper.
+ZK_COMPAT_SERVER ?= ours
+export ZK_COMPAT_SERVER
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build and serve in the foreground; CONFIG=zoo.cfg, else defaults on port 2181
+	bin/zk server $(CONFIG)
+
+build: ## the static binary bin/zk
+	CGO_ENABLED=0 go build -trimpath -o bin/zk ./cmd/zk
+
+check: ## under a minute: format, vet, tests without outside programs
+	@.ci/format
+	go vet ./...
+	go test -short -timeout 2m ./...
+
+vet: ## format and go vet
+	@.ci/format
+	go vet ./...
+
+lint: ## staticcheck, pinned
+	go run $(STATICCHECK) ./...
+
+deps: ## install what the tests need and this machine lacks
+	@.ci/deps
+
+unit: ## all Go tests that need nothing but Go
+	go test -count=1 -timeout 10m ./...
+
+compat: deps build ## the suites with real clients; ZK_COMPAT_SERVER=java runs them against Apache ZooKeeper
+	ZK_COMPAT=1 go test -count=1 -p 1 -timeout 15m ./compat/...
+
+race: ## all Go tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -short -count=1 -timeout 15m ./...
+
+fuzz: ## every fuzz target for a few seconds; FUZZ_SECONDS=60 is shared by all
+	@.ci/fuzz $(FUZZ_SECONDS)
+
+bench: ## Go benchmarks; BENCH=regexp
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+test: ## everything that CI runs, with the seconds of each part
+	@.ci/parts
+
+tools: ## fetch and show the pinned tools
+	go run $(STATICCHECK) -version
+	go run $(GOVULNCHECK) -version
+
+clean: ## remove what was built
+	rm -rf bin .cache compat/javatests/target
