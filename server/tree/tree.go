@@ -1,0 +1,283 @@
+package tree
+
+import (
+	"zk/jute"
+)
+
+// Options are the settings that change what transactions do.
+type Options struct {
+	// ExtendedTypes turns TTL nodes on (zookeeper.extendedTypesEnabled). Off, an owner 0xFF... is taken
+	// for an ephemeral's session, as in Java.
+	ExtendedTypes bool
+	// Digest keeps the tree digest (zookeeper.digest.enabled).
+	Digest bool
+	// OnQuotaExceeded is told of a usage above a limit that is not enforced; nil ignores it.
+	OnQuotaExceeded func(Quota)
+	// Yield is called now and then in the one step of Apply that takes time in proportion to a subtree
+	// (counting it for a new quota), before anything was changed; it may release the write lock and
+	// take it again. Nil doesn't yield.
+	Yield func()
+}
+
+// Counts are the figures kept along with the tree and saved with it.
+type Counts struct {
+	Nodes      int64 // the root counted once
+	DataBytes  int64 // path lengths and data
+	Ephemerals int64
+	Digest     int64
+	LastZxid   jute.Zxid
+}
+
+// Tree is the znode tree. All fields are guarded by the server's tree lock.
+type Tree struct {
+	store      Store
+	opt        Options
+	acls       *aclTable
+	counts     Counts
+	sessions   map[jute.SessionID]int32 // timeout in milliseconds
+	ephemerals map[jute.SessionID]map[string]struct{}
+	candidates map[string]struct{} // containers and TTL nodes
+	quotas     map[string]*Quota
+	walks      []*Walk
+}
+
+// Saved is what a start finds on disk beside the nodes.
+type Saved struct {
+	Counts     Counts
+	Sessions   map[jute.SessionID]int32
+	Ephemerals map[jute.SessionID][]string
+	Candidates []string
+	ACLs       []SavedACL
+}
+
+// SavedACL is one entry of the ACL table.
+type SavedACL struct {
+	ID   uint32
+	Refs int64
+	ACL  []jute.ACL
+}
+
+// New makes a tree over a store that has at least a root. For an empty store call Init next.
+func New(store Store, saved Saved, opt Options) *Tree {
+	t := &Tree{
+		store: store, opt: opt, acls: newACLTable(store), counts: saved.Counts,
+		sessions: map[jute.SessionID]int32{}, ephemerals: map[jute.SessionID]map[string]struct{}{},
+		candidates: map[string]struct{}{}, quotas: map[string]*Quota{},
+	}
+	for id, timeout := range saved.Sessions {
+		t.sessions[id] = timeout
+	}
+	for id, paths := range saved.Ephemerals {
+		set := make(map[string]struct{}, len(paths))
+		for _, p := range paths {
+			set[p] = struct{}{}
+		}
+		t.ephemerals[id] = set
+	}
+	for _, p := range saved.Candidates {
+		t.candidates[p] = struct{}{}
+	}
+	for _, a := range saved.ACLs {
+		t.acls.load(a.ID, a.Refs, a.ACL)
+	}
+	t.loadQuotas()
+	return t
+}
+
+// Init puts the nodes of a fresh tree under the root: /zookeeper, its quota and config nodes.
+func (t *Tree) Init() {
+	root := t.store.Find(RootPath)
+	rn := t.store.Edit(root)
+	rn.DataCRC = DataCRC(RootPath, []byte{})
+	t.store.SetData(root, []byte{})
+	rn.Digest = statCRC(rn.DataCRC, &rn.Stat)
+	t.counts = Counts{Nodes: 1, Digest: int64(rn.Digest)}
+	read := []jute.ACL{{Perms: jute.PermRead, ID: jute.ID{Scheme: "world", ID: "anyone"}}}
+	t.initNode(ZookeeperPath, t.acls.open, 0)
+	t.initNode(QuotaPath, t.acls.open, 0)
+	t.initNode(ConfigPath, read, -1)
+}
+
+func (t *Tree) initNode(path string, acl []jute.ACL, aversion int32) {
+	n := Node{Stat: jute.StatPersisted{Aversion: aversion}, ACL: t.acls.intern(acl)}
+	t.insert(t.store.Find(parentOf(path)), path, &n, []byte{})
+}
+
+// insert adds a node and keeps the counts; the parent's digest is the caller's.
+func (t *Tree) insert(parent Ref, path string, n *Node, data []byte) Ref {
+	n.DataCRC = DataCRC(path, data)
+	if Digested(path) {
+		n.Digest = statCRC(n.DataCRC, &n.Stat)
+		t.counts.Digest += int64(n.Digest)
+	}
+	t.counts.Nodes++
+	t.counts.DataBytes += int64(len(path) + len(data))
+	r := t.store.Create(parent, path, n, data)
+	t.observe(parent, r, path, true)
+	return r
+}
+
+// restat brings the node's digest up to date after a change of its stat or data.
+func (t *Tree) restat(path string, n *Node) {
+	if !Digested(path) {
+		return
+	}
+	t.counts.Digest -= int64(n.Digest)
+	n.Digest = statCRC(n.DataCRC, &n.Stat)
+	t.counts.Digest += int64(n.Digest)
+}
+
+// Counts gives the figures as of the last transaction.
+func (t *Tree) Counts() Counts { return t.counts }
+
+// TreeDigest implements View.
+func (t *Tree) TreeDigest() int64 { return t.counts.Digest }
+
+// LastZxid implements View.
+func (t *Tree) LastZxid() jute.Zxid { return t.counts.LastZxid }
+
+// Find gives the node at path, NoRef if there is none.
+func (t *Tree) Find(path string) Ref { return t.store.Find(path) }
+
+// Lookup implements View.
+func (t *Tree) Lookup(path string, info *NodeInfo) bool {
+	r := t.store.Find(path)
+	if r == NoRef {
+		return false
+	}
+	n := t.store.Node(r)
+	info.Stat = n.Stat
+	info.Children = n.Children
+	info.ACL = t.acls.list(n.ACL)
+	info.DataLength = int32(len(t.store.Data(r)))
+	info.DataCRC = n.DataCRC
+	return true
+}
+
+// ACL gives the node's list. It is immutable.
+func (t *Tree) ACL(r Ref) []jute.ACL { return t.acls.list(t.store.Node(r).ACL) }
+
+// Data gives the node's data, nil for null; valid until the lock is released.
+func (t *Tree) Data(r Ref) []byte { return t.store.Data(r) }
+
+// Stat fills in what clients see of the node.
+func (t *Tree) Stat(r Ref, s *jute.Stat) {
+	n := t.store.Node(r)
+	*s = jute.Stat{
+		Czxid: n.Stat.Czxid, Mzxid: n.Stat.Mzxid, Ctime: n.Stat.Ctime, Mtime: n.Stat.Mtime,
+		Version: n.Stat.Version, Cversion: 2*n.Stat.Cversion - n.Children, Aversion: n.Stat.Aversion,
+		EphemeralOwner: t.visibleOwner(n.Stat.EphemeralOwner),
+		DataLength:     int32(len(t.store.Data(r))), NumChildren: n.Children, Pzxid: n.Stat.Pzxid,
+	}
+}
+
+// Zxids gives the node's mzxid and pzxid, which setWatches compares.
+func (t *Tree) Zxids(r Ref) (mzxid, pzxid jute.Zxid) {
+	n := t.store.Node(r)
+	return n.Stat.Mzxid, n.Stat.Pzxid
+}
+
+// visibleOwner hides the markers of containers and TTL nodes, as Java does.
+func (t *Tree) visibleOwner(owner int64) int64 {
+	if t.sessionOwned(owner) {
+		return owner
+	}
+	return 0
+}
+
+// sessionOwned reports whether an ephemeralOwner is a session.
+func (t *Tree) sessionOwned(owner int64) bool {
+	return owner != 0 && owner != ContainerOwner && !t.isTTL(owner)
+}
+
+func (t *Tree) isTTL(owner int64) bool {
+	return t.opt.ExtendedTypes && owner&TTLOwnerMask == TTLOwnerMask
+}
+
+// ChildCount gives the number of children.
+func (t *Tree) ChildCount(r Ref) int { return int(t.store.Node(r).Children) }
+
+// Children calls yield with each child's name, valid for the call, in no particular order.
+func (t *Tree) Children(r Ref, yield func(name []byte)) {
+	for c := t.store.FirstChild(r); c != NoRef; c = t.store.NextSibling(c) {
+		yield(t.store.Name(c))
+	}
+}
+
+// Ephemerals implements View.
+func (t *Tree) Ephemerals(id jute.SessionID, dst []string) []string {
+	for p := range t.ephemerals[id] {
+		dst = append(dst, p)
+	}
+	return dst
+}
+
+// EphemeralSessions calls yield for each session that owns ephemerals, with how many.
+func (t *Tree) EphemeralSessions(yield func(id jute.SessionID, n int)) {
+	for id, set := range t.ephemerals {
+		yield(id, len(set))
+	}
+}
+
+// Sessions calls yield for each global session with its timeout in milliseconds.
+func (t *Tree) Sessions(yield func(id jute.SessionID, timeoutMillis int32)) {
+	for id, timeout := range t.sessions {
+		yield(id, timeout)
+	}
+}
+
+// SessionCount is the number of global sessions.
+func (t *Tree) SessionCount() int { return len(t.sessions) }
+
+// HasSession reports whether the session is in the tree's table.
+func (t *Tree) HasSession(id jute.SessionID) bool { _, ok := t.sessions[id]; return ok }
+
+// Candidates lists the container and TTL nodes, which the cleaner looks at one by one.
+func (t *Tree) Candidates() []string {
+	v := make([]string, 0, len(t.candidates))
+	for p := range t.candidates {
+		v = append(v, p)
+	}
+	return v
+}
+
+// Expired reports whether the cleaner may delete the container or TTL node at path
+// (reference client-protocol, section 18). Times are in milliseconds; neverUsed 0 keeps containers that
+// never had a child.
+func (t *Tree) Expired(path string, now, neverUsedMillis int64) bool {
+	r := t.store.Find(path)
+	if r == NoRef {
+		return false
+	}
+	n := t.store.Node(r)
+	age := now - n.Stat.Mtime
+	switch owner := n.Stat.EphemeralOwner; {
+	case n.Children > 0:
+		return false
+	case owner == ContainerOwner:
+		return n.Stat.Cversion > 0 || neverUsedMillis > 0 && age > neverUsedMillis
+	case t.isTTL(owner):
+		return age > owner&TTLMax
+	}
+	return false
+}
+
+// parentOf gives the path of the parent of an absolute path other than the root.
+func parentOf(path string) string {
+	for i := len(path) - 1; i > 0; i-- {
+		if path[i] == '/' {
+			return path[:i]
+		}
+	}
+	return RootPath
+}
+
+// nameOf gives the last component.
+func nameOf(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return path[i+1:]
+		}
+	}
+	return path
+}
