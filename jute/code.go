@@ -42,24 +42,73 @@ const (
 	CodeThrottledOp                  Code = -127
 )
 
-var codeNames = map[Code]string{
-	CodeOk: "Ok", CodeSystemError: "SystemError", CodeRuntimeInconsistency: "RuntimeInconsistency",
-	CodeDataInconsistency: "DataInconsistency", CodeConnectionLoss: "ConnectionLoss", CodeMarshallingError: "MarshallingError",
-	CodeUnimplemented: "Unimplemented", CodeOperationTimeout: "OperationTimeout", CodeBadArguments: "BadArguments",
-	CodeUnknownSession: "UnknownSession", CodeNewConfigNoQuorum: "NewConfigNoQuorum", CodeReconfigInProgress: "ReconfigInProgress",
-	CodeAPIError: "APIError", CodeNoNode: "NoNode", CodeNoAuth: "NoAuth", CodeBadVersion: "BadVersion",
-	CodeNoChildrenForEphemerals: "NoChildrenForEphemerals", CodeNodeExists: "NodeExists", CodeNotEmpty: "NotEmpty",
-	CodeSessionExpired: "SessionExpired", CodeInvalidCallback: "InvalidCallback", CodeInvalidACL: "InvalidACL",
-	CodeAuthFailed: "AuthFailed", CodeSessionMoved: "SessionMoved", CodeNotReadOnly: "NotReadOnly",
-	CodeEphemeralOnLocalSession: "EphemeralOnLocalSession", CodeNoWatcher: "NoWatcher", CodeRequestTimeout: "RequestTimeout",
-	CodeReconfigDisabled: "ReconfigDisabled", CodeSessionClosedRequireSaslAuth: "SessionClosedRequireSaslAuth",
-	CodeQuotaExceeded: "QuotaExceeded", CodeThrottledOp: "ThrottledOp",
-}
-
 // Error gives the name ZooKeeper's clients use.
 func (c Code) Error() string {
-	if s, ok := codeNames[c]; ok {
-		return s
+	switch c {
+	case CodeOk:
+		return "Ok"
+	case CodeSystemError:
+		return "SystemError"
+	case CodeRuntimeInconsistency:
+		return "RuntimeInconsistency"
+	case CodeDataInconsistency:
+		return "DataInconsistency"
+	case CodeConnectionLoss:
+		return "ConnectionLoss"
+	case CodeMarshallingError:
+		return "MarshallingError"
+	case CodeUnimplemented:
+		return "Unimplemented"
+	case CodeOperationTimeout:
+		return "OperationTimeout"
+	case CodeBadArguments:
+		return "BadArguments"
+	case CodeUnknownSession:
+		return "UnknownSession"
+	case CodeNewConfigNoQuorum:
+		return "NewConfigNoQuorum"
+	case CodeReconfigInProgress:
+		return "ReconfigInProgress"
+	case CodeAPIError:
+		return "APIError"
+	case CodeNoNode:
+		return "NoNode"
+	case CodeNoAuth:
+		return "NoAuth"
+	case CodeBadVersion:
+		return "BadVersion"
+	case CodeNoChildrenForEphemerals:
+		return "NoChildrenForEphemerals"
+	case CodeNodeExists:
+		return "NodeExists"
+	case CodeNotEmpty:
+		return "NotEmpty"
+	case CodeSessionExpired:
+		return "SessionExpired"
+	case CodeInvalidCallback:
+		return "InvalidCallback"
+	case CodeInvalidACL:
+		return "InvalidACL"
+	case CodeAuthFailed:
+		return "AuthFailed"
+	case CodeSessionMoved:
+		return "SessionMoved"
+	case CodeNotReadOnly:
+		return "NotReadOnly"
+	case CodeEphemeralOnLocalSession:
+		return "EphemeralOnLocalSession"
+	case CodeNoWatcher:
+		return "NoWatcher"
+	case CodeRequestTimeout:
+		return "RequestTimeout"
+	case CodeReconfigDisabled:
+		return "ReconfigDisabled"
+	case CodeSessionClosedRequireSaslAuth:
+		return "SessionClosedRequireSaslAuth"
+	case CodeQuotaExceeded:
+		return "QuotaExceeded"
+	case CodeThrottledOp:
+		return "ThrottledOp"
 	}
 	return "Code(" + strconv.Itoa(int(c)) + ")"
 }

@@ -3,7 +3,6 @@ package jute
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -166,7 +165,8 @@ func (d *Decoder) Buffer() []byte {
 	return d.take(n)
 }
 
-// NullString reads a ustring; ok is false for null. Malformed UTF-8 becomes U+FFFD, as in Java.
+// NullString reads a ustring; ok is false for null. Malformed UTF-8 becomes U+FFFD as in Java, where
+// one replacement stands for each longest prefix of a character and for an encoded surrogate.
 func (d *Decoder) NullString() (s string, ok bool) {
 	n := d.length()
 	if n < 0 {
@@ -176,10 +176,58 @@ func (d *Decoder) NullString() (s string, ok bool) {
 	if d.err != nil {
 		return "", false
 	}
+	switch string(b) { // in the ACL of nearly every create; saves the copies
+	case "world":
+		return "world", true
+	case "anyone":
+		return "anyone", true
+	}
 	if utf8.Valid(b) {
 		return string(b), true
 	}
-	return strings.ToValidUTF8(string(b), "\uFFFD"), true
+	return replaceMalformed(b), true
+}
+
+// replaceMalformed decodes as Java's new String(bytes, UTF_8) does. It matters where no path check
+// rejects U+FFFD, as in the ids of ACLs: two servers must store the same number of them.
+func replaceMalformed(b []byte) string {
+	out := make([]byte, 0, len(b)+utf8.UTFMax)
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			n = malformedLen(b)
+		}
+		out = utf8.AppendRune(out, r)
+		b = b[n:]
+	}
+	return string(out)
+}
+
+// malformedLen is the number of bytes at the start of b that one U+FFFD replaces; b does not start
+// with a valid character.
+func malformedLen(b []byte) int {
+	need, low, high := 0, byte(0x80), byte(0xBF) // continuation bytes, range of the first of them
+	switch c := b[0]; {
+	case c >= 0xC2 && c <= 0xDF:
+		need = 1
+	case c >= 0xE0 && c <= 0xEF:
+		need = 2
+		if c == 0xE0 {
+			low = 0xA0
+		}
+	case c >= 0xF0 && c <= 0xF4:
+		need = 3
+		if c == 0xF0 {
+			low = 0x90
+		} else if c == 0xF4 {
+			high = 0x8F
+		}
+	}
+	n := 1
+	for ; n <= need && n < len(b) && b[n] >= low && b[n] <= high; n++ {
+		low, high = 0x80, 0xBF
+	}
+	return n
 }
 
 // String reads a ustring that must not be null.
@@ -208,6 +256,14 @@ func (d *Decoder) Count() (n int, null bool) {
 		return 0, true
 	}
 	return max(int(c), 0), false
+}
+
+// peekInt32 is the next int without reading it; ok is false when fewer bytes remain.
+func (d *Decoder) peekInt32() (v int32, ok bool) {
+	if d.err != nil || d.Remaining() < 4 {
+		return 0, false
+	}
+	return int32(binary.BigEndian.Uint32(d.buf[d.off:])), true
 }
 
 // Cap bounds an announced count n by the bytes that remain, at least elementBytes each.

@@ -19,11 +19,17 @@ func (a *ACL) Append(b []byte) []byte {
 	return AppendString(b, a.ID.ID)
 }
 
-// Decode reads the record.
+// Decode reads the record. A null scheme becomes the empty one, which no provider knows: Java answers
+// both with InvalidACL. A null id is ignored where the id is (scheme auth) and else fails: Java trips
+// over it and answers MarshallingError.
 func (a *ACL) Decode(d *Decoder) {
 	a.Perms = d.Int32()
-	a.ID.Scheme = d.String()
-	a.ID.ID = d.String()
+	a.ID.Scheme, _ = d.NullString()
+	id, ok := d.NullString()
+	if !ok && a.ID.Scheme != "auth" && a.ID.Scheme != "" {
+		d.Fail("null id in an ACL")
+	}
+	a.ID.ID = id
 }
 
 // AppendACLs appends a vector of ACL, null when v is nil.

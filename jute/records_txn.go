@@ -118,17 +118,19 @@ func (t *Txn) Decode(d *Decoder, op OpCode) { t.decode(d, op, false) }
 
 func (t *Txn) decode(d *Decoder, op OpCode, sub bool) {
 	*t = Txn{Type: op}
+	if sub && !op.inMulti() {
+		d.Fail("multi: part of type " + op.String())
+		return
+	}
 	switch op {
 	case OpCreateSession:
 		t.TimeoutMillis = d.Int32()
 	case OpCloseSession:
-		if d.Remaining() > 0 {
-			t.Paths = d.Strings()
-		}
+		t.decodeCloseSession(d)
 	case OpError:
 		t.Err = Code(d.Int32())
 	case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL:
-		t.decodeCreate(d)
+		t.decodeCreate(d, sub)
 	case OpDelete, OpDeleteContainer:
 		t.Path = d.String()
 	case OpSetData, OpReconfig:
@@ -138,23 +140,43 @@ func (t *Txn) decode(d *Decoder, op OpCode, sub bool) {
 	case OpCheck:
 		t.Path, t.Version = d.String(), d.Int32()
 	case OpMulti:
-		if sub {
-			d.Fail("multi inside a multi")
-			return
-		}
 		t.decodeMulti(d)
 	default:
 		d.Fail("unknown transaction type " + op.String())
 	}
 }
 
-func (t *Txn) decodeCreate(d *Decoder) {
+// inMulti reports whether a transaction of this type may be part of a multi (Java:
+// DataTree.processTxn).
+func (o OpCode) inMulti() bool {
+	switch o {
+	case OpCreate, OpCreate2, OpCreateContainer, OpCreateTTL, OpDelete, OpDeleteContainer, OpSetData, OpCheck, OpError:
+		return true
+	}
+	return false
+}
+
+// decodeCloseSession tells a body from none. Servers before 3.6, and later ones with
+// zookeeper.closeSessionTxn.enabled=false, write none, but may write a digest: 12 bytes that start with
+// its version 2. As a vector those would be two empty paths, which no server writes. (Java's
+// SerializeUtils goes by its own setting and takes such a digest for paths under the default one.)
+func (t *Txn) decodeCloseSession(d *Decoder) {
+	first, ok := d.peekInt32()
+	if d.Remaining() == 0 || ok && d.Remaining() == DigestBytes && first == DigestVersion {
+		return
+	}
+	if t.Paths = d.Strings(); t.Paths == nil {
+		t.Paths = []string{} // null: there is a body, with nothing to delete
+	}
+}
+
+func (t *Txn) decodeCreate(d *Decoder, sub bool) {
 	t.Path, t.Data, t.ACL = d.String(), d.Buffer(), d.ACLs()
 	if t.Type == OpCreate || t.Type == OpCreate2 {
 		t.Ephemeral = d.Bool()
 	}
-	if t.Type == OpCreate && d.Err() == nil && d.Remaining() == 0 {
-		t.ParentCversion = -1 // CreateTxnV0 of 3.3
+	if t.Type == OpCreate && !sub && d.Err() == nil && d.Remaining() == 0 {
+		t.ParentCversion = -1 // CreateTxnV0 of 3.3, which knew no multi and no digest
 		return
 	}
 	t.ParentCversion = d.Int32()
@@ -165,7 +187,7 @@ func (t *Txn) decodeCreate(d *Decoder) {
 
 func (t *Txn) decodeMulti(d *Decoder) {
 	n, _ := d.Count()
-	t.Subs = make([]Txn, 0, d.Cap(n, 8))
+	t.Subs = make([]Txn, 0, min(d.Cap(n, 12), 64)) // a Txn is far bigger than its bytes: let it grow
 	for range n {
 		op := OpCode(d.Int32())
 		body := d.Buffer()
@@ -175,8 +197,8 @@ func (t *Txn) decodeMulti(d *Decoder) {
 		sd := NewDecoder(body, d.limit)
 		var s Txn
 		s.decode(&sd, op, true)
-		if sd.Err() != nil {
-			d.Fail("multi: " + sd.Err().Error())
+		if sd.err != nil {
+			d.Fail("part of a multi: " + sd.err.Error())
 			return
 		}
 		t.Subs = append(t.Subs, s)
