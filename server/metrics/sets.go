@@ -1,0 +1,85 @@
+package metrics
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+const (
+	// setKeysMax bounds the keys of one labelled family. Keys come from clients (the first component
+	// of a path), so without it a client could fill the memory with names.
+	setKeysMax = 256
+	// keyBytesMax bounds one key; longer ones are cut.
+	keyBytesMax = 256
+	// OtherKey collects what belongs to keys beyond the bound.
+	OtherKey = "_other"
+)
+
+// keyed is a bounded map from a label value to a metric. Looking up a known key takes a read lock.
+type keyed[T any] struct {
+	mu    sync.RWMutex
+	byKey map[string]*T // guarded by mu; entries are never removed
+	make  func() *T     // immutable after New
+}
+
+// get returns the metric of key, making it at the first call, or the shared one beyond the bound.
+func (k *keyed[T]) get(key string) *T {
+	if len(key) > keyBytesMax {
+		key = key[:keyBytesMax]
+	}
+	k.mu.RLock()
+	m := k.byKey[key]
+	k.mu.RUnlock()
+	if m != nil {
+		return m
+	}
+	// The key may be a part of a request's buffer, and Prometheus refuses labels that are not UTF-8.
+	key = strings.Clone(strings.ToValidUTF8(key, "?"))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if m := k.byKey[key]; m != nil {
+		return m
+	}
+	if len(k.byKey) >= setKeysMax {
+		key = OtherKey
+		if m := k.byKey[key]; m != nil {
+			return m
+		}
+	}
+	if k.byKey == nil {
+		k.byKey = make(map[string]*T)
+	}
+	m = k.make()
+	k.byKey[key] = m
+	return m
+}
+
+// each calls f for every key in order of the keys.
+func (k *keyed[T]) each(f func(key string, m *T)) {
+	k.mu.RLock()
+	all := maps.Clone(k.byKey)
+	k.mu.RUnlock()
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		f(key, all[key])
+	}
+}
+
+// CounterSet is a family of counters with the label "key". Safe for concurrent use.
+type CounterSet struct{ keyed[Counter] }
+
+// Add adds delta to the counter of key.
+func (s *CounterSet) Add(key string, delta int64) { s.get(key).Add(delta) }
+
+// With gives the counter of key, for callers that keep it.
+func (s *CounterSet) With(key string) *Counter { return s.get(key) }
+
+// SummarySet is a family of summaries with the label "key". Safe for concurrent use.
+type SummarySet struct{ keyed[Summary] }
+
+// Observe records v in the summary of key.
+func (s *SummarySet) Observe(key string, v int64) { s.get(key).Observe(v) }
+
+// With gives the summary of key, for callers that keep it.
+func (s *SummarySet) With(key string) *Summary { return s.get(key) }
