@@ -1,0 +1,178 @@
+package diff
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"zk/compat/harness"
+)
+
+// secondEnv set to "java" makes the second server Java too, to prove that the cases are deterministic.
+const secondEnv = "DIFF_SECOND"
+
+// group is a set of cases that need the same settings.
+type group struct {
+	name  string
+	opts  harness.Options
+	cases []testCase
+	// cleanup is sent on a renewed session before it is closed, where closing needs an identity.
+	cleanup []req
+	// bare groups make no root node and no session before a case.
+	bare bool
+}
+
+// testCase is one case; its name is part of its root's path.
+type testCase struct {
+	name string
+	run  func(*script)
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if os.Getenv(harness.EnableEnv) == "1" && os.Getenv(secondEnv) != "java" {
+		harness.RemoveBinary()
+	}
+	os.Exit(code)
+}
+
+// TestSameAsJava runs every case on both servers and compares what came back.
+func TestSameAsJava(t *testing.T) {
+	if os.Getenv(harness.EnableEnv) != "1" {
+		t.Skipf("needs Java, Maven and minutes; switch on with %s=1", harness.EnableEnv)
+	}
+	for _, g := range groups() {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			runGroup(t, g)
+		})
+	}
+}
+
+func runGroup(t *testing.T, g group) {
+	second := harness.Ours
+	if os.Getenv(secondEnv) == "java" {
+		second = harness.Java
+	}
+	var servers [2]*harness.Server
+	var errs [2]error
+	var wg sync.WaitGroup
+	for i, kind := range []harness.Kind{harness.Java, second} {
+		wg.Go(func() { servers[i], errs[i] = harness.Start(t, kind, g.opts) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tc := range g.cases {
+		t.Run(tc.name, func(t *testing.T) {
+			var runs [2]*script
+			var wg sync.WaitGroup
+			for i, srv := range servers {
+				wg.Go(func() { runs[i] = runCase(g, tc, srv) })
+			}
+			wg.Wait()
+			compare(t, runs[0], runs[1], second)
+		})
+	}
+}
+
+// runCase runs one case on one server.
+func runCase(g group, tc testCase, srv *harness.Server) *script {
+	s := newScript(srv.Addr, "/"+strings.ReplaceAll(tc.name, "/", "-"), srv.Kind == harness.Ours)
+	s.cleanup = g.cleanup
+	defer s.finish()
+	defer func() {
+		if e := recover(); e != nil && e != errStop {
+			panic(e)
+		}
+	}()
+	if !g.bare {
+		setup := newScript(srv.Addr, s.root, s.ours)
+		setup.cleanup = g.cleanup
+		c := setup.conn("setup")
+		for _, r := range g.cleanup {
+			c.call(r)
+		}
+		c.call(create(s.root, 0))
+		c.end()
+		setup.finish()
+		if len(setup.problems) > 0 {
+			s.stop("setup: %v", setup.problems)
+		}
+	}
+	s.base = s.lastZxid()
+	tc.run(s)
+	return s
+}
+
+// compare reports unmet expectations and differences. The report holds the case up to its first
+// difference, which is what reproduces it, and the differing steps after that.
+func compare(t *testing.T, java, other *script, kind harness.Kind) {
+	t.Helper()
+	for _, p := range java.problems {
+		t.Errorf("the protocol as Java speaks it: %s", p)
+	}
+	for _, p := range other.problems {
+		t.Errorf("%v: %s", kind, p)
+	}
+	var report []string
+	differs := false
+	for i := range max(len(java.steps), len(other.steps)) {
+		a, b := at(java.steps, i), at(other.steps, i)
+		if same(a, b) {
+			if !differs {
+				report = append(report, "  "+a.did)
+				for _, g := range a.got {
+					report = append(report, "      "+g)
+				}
+			}
+			continue
+		}
+		if len(report) > 60 {
+			report = append([]string{"  ..."}, report[len(report)-60:]...)
+		}
+		differs = true
+		report = append(report, "* "+a.did)
+		if a.did != b.did {
+			report = append(report, "* (other) "+b.did)
+		}
+		for _, g := range a.got {
+			report = append(report, "    java: "+g)
+		}
+		for _, g := range b.got {
+			report = append(report, fmt.Sprintf("    %v: %s", kind, g))
+		}
+	}
+	if differs {
+		t.Errorf("transcripts differ:\n%s", strings.Join(report, "\n"))
+	}
+}
+
+func at(steps []step, i int) step {
+	if i < len(steps) {
+		return steps[i]
+	}
+	return step{did: "(nothing)"}
+}
+
+func same(a, b step) bool {
+	if a.did != b.did {
+		return false
+	}
+	if a.anyOrder && b.anyOrder {
+		return slices.Equal(sorted(a.got), sorted(b.got))
+	}
+	return slices.Equal(a.got, b.got)
+}
+
+func sorted(v []string) []string {
+	v = slices.Clone(v)
+	slices.Sort(v)
+	return v
+}

@@ -1,0 +1,354 @@
+package harness
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"zk/jute"
+)
+
+// Kind says whose server it is.
+type Kind int
+
+// The two servers that are compared.
+const (
+	Java Kind = iota // Apache ZooKeeper 3.9.5
+	Ours             // cmd/zk of this project
+)
+
+func (k Kind) String() string {
+	if k == Java {
+		return "java"
+	}
+	return "ours"
+}
+
+// Options describe a standalone server. The zero value is a server with the defaults of zoo.cfg,
+// tickTime 2000 and no AdminServer.
+type Options struct {
+	// Config are lines of zoo.cfg. clientPort, dataDir, tickTime and admin.enableServer have defaults
+	// that a line here overrides.
+	Config []string
+	// Props are system properties, "name=value".
+	Props []string
+	// Ready is how to see that the server serves; the zero value opens and closes a session.
+	Ready Ready
+}
+
+// Ready is a way to see that a server serves.
+type Ready int
+
+// The ways. A session costs two transactions and a token of the connection throttle; a four-letter word
+// costs nothing but a packet in the statistics.
+const (
+	ReadySession Ready = iota
+	ReadyFourLetter
+)
+
+// startTimeout bounds the start of a server, on a busy machine too.
+const startTimeout = 90 * time.Second
+
+// stopTimeout is how long a server has to end after SIGTERM before it is killed.
+const stopTimeout = 15 * time.Second
+
+// Server is a running server process.
+type Server struct {
+	Kind Kind
+	Addr string // "127.0.0.1:port" of the client port
+	Port int    // of the client port
+	Dir  string // holds zoo.cfg, the data and the log
+
+	opts   Options
+	log    *logFile
+	mu     sync.Mutex
+	cmd    *exec.Cmd     // guarded by mu; nil when not running
+	exited chan struct{} // guarded by mu; closed when cmd has ended
+}
+
+// StartJava starts Apache ZooKeeper and fails the test if that is impossible. It ends with the test.
+func StartJava(t testing.TB, o Options) *Server {
+	t.Helper()
+	return mustStart(t, Java, o)
+}
+
+// StartOurs starts this project's server and fails the test if that is impossible. It ends with the test.
+func StartOurs(t testing.TB, o Options) *Server {
+	t.Helper()
+	return mustStart(t, Ours, o)
+}
+
+func mustStart(t testing.TB, k Kind, o Options) *Server {
+	t.Helper()
+	s, err := Start(t, k, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Start starts a server of the given kind. Unlike StartJava and StartOurs it may be called from any
+// goroutine of the test. The server ends, and its folder goes, with the test; if the test failed, the
+// end of the server's output is logged first.
+func Start(t testing.TB, k Kind, o Options) (*Server, error) {
+	dir, err := os.MkdirTemp("", "zk-compat-"+k.String()+"-")
+	if err != nil {
+		return nil, fmt.Errorf("harness: making a folder: %w", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s := &Server{Kind: k, Dir: dir, opts: o, log: &logFile{}}
+	t.Cleanup(func() {
+		s.Kill()
+		if t.Failed() {
+			t.Logf("output of the %s server (%s):\n%s", k, s.Addr, s.log.tail(8<<10))
+		}
+	})
+	// A port that was free a moment ago may be taken when the server binds it.
+	for try := 0; ; try++ {
+		if err := s.writeConfig(); err != nil {
+			return nil, err
+		}
+		err := s.launch()
+		if err == nil {
+			return s, nil
+		}
+		if try == 2 || !strings.Contains(s.log.tail(64<<10), "ddress already in use") {
+			return nil, fmt.Errorf("%w\n%s", err, s.log.tail(4<<10))
+		}
+		s.log.reset()
+	}
+}
+
+func (s *Server) writeConfig() error {
+	port, err := FreePort()
+	if err != nil {
+		return err
+	}
+	s.Port = port
+	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	// Later lines win, so the caller's come last. Java keeps log files small for a test this way; we
+	// ignore the key.
+	lines := []string{
+		"clientPort=" + strconv.Itoa(port), "dataDir=" + filepath.Join(s.Dir, "data"), "tickTime=2000",
+		"admin.enableServer=false", "preAllocSize=1024",
+	}
+	lines = append(lines, s.opts.Config...)
+	text := strings.Join(lines, "\n") + "\n"
+	if err := os.WriteFile(filepath.Join(s.Dir, "zoo.cfg"), []byte(text), 0o644); err != nil {
+		return fmt.Errorf("harness: writing zoo.cfg: %w", err)
+	}
+	return nil
+}
+
+// command builds the process of the server.
+func (s *Server) command() (*exec.Cmd, error) {
+	props := make([]string, 0, len(s.opts.Props))
+	for _, p := range s.opts.Props {
+		props = append(props, "-D"+p)
+	}
+	zooCfg := filepath.Join(s.Dir, "zoo.cfg")
+	if s.Kind == Java {
+		cp, err := JavaClassPath()
+		if err != nil {
+			return nil, err
+		}
+		// Small, quick to start, and without fsync: what is compared is behaviour.
+		args := append([]string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Dzookeeper.forceSync=no"}, props...)
+		args = append(args, "-cp", cp, "org.apache.zookeeper.server.quorum.QuorumPeerMain", zooCfg)
+		return exec.Command("java", args...), nil
+	}
+	bin, err := OurBinary()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(bin, "server", zooCfg)
+	cmd.Env = append(os.Environ(), "SERVER_JVMFLAGS="+strings.Join(props, " "))
+	return cmd, nil
+}
+
+func (s *Server) launch() error {
+	cmd, err := s.command()
+	if err != nil {
+		return err
+	}
+	cmd.Dir = s.Dir
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("harness: starting the %s server: %w", s.Kind, err)
+	}
+	exited := make(chan struct{})
+	s.mu.Lock()
+	s.cmd, s.exited = cmd, exited
+	s.mu.Unlock()
+	go func() { // ends with the process
+		_ = cmd.Wait()
+		close(exited)
+	}()
+	if err := s.waitReady(exited); err != nil {
+		s.Kill()
+		return err
+	}
+	return nil
+}
+
+func (s *Server) waitReady(exited <-chan struct{}) error {
+	deadline := time.Now().Add(startTimeout)
+	for {
+		err := s.probe()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-exited:
+			return fmt.Errorf("harness: the %s server ended at its start", s.Kind)
+		case <-time.After(30 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("harness: the %s server does not serve after %v: %w", s.Kind, startTimeout, err)
+		}
+	}
+}
+
+// probe reports nil when the server serves.
+func (s *Server) probe() error {
+	if s.opts.Ready == ReadyFourLetter {
+		out, err := FourLetter(s.Addr, "srvr")
+		if err == nil && !strings.Contains(out, "Mode: standalone") {
+			err = fmt.Errorf("harness: srvr says %q", out)
+		}
+		return err
+	}
+	c, err := Dial(s.Addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := c.Connect(jute.ConnectRequest{TimeoutMillis: 10000, Passwd: make([]byte, 16), HasReadOnly: true}); err != nil {
+		return err
+	}
+	if err := c.Send(1, jute.OpCloseSession, nil); err != nil {
+		return err
+	}
+	_, err = c.ReadFrame(5 * time.Second)
+	return err
+}
+
+// Stop asks the server to end (SIGTERM) and waits until it has; a server that does not is killed and
+// an error returned.
+func (s *Server) Stop() error {
+	cmd, exited := s.process()
+	if cmd == nil {
+		return nil
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-exited:
+		s.gone()
+		return nil
+	case <-time.After(stopTimeout):
+		s.Kill()
+		return fmt.Errorf("harness: the %s server did not end within %v of SIGTERM", s.Kind, stopTimeout)
+	}
+}
+
+// Kill ends the server at once (SIGKILL) and waits until it is gone. Killing a server that is not
+// running does nothing.
+func (s *Server) Kill() {
+	cmd, exited := s.process()
+	if cmd == nil {
+		return
+	}
+	_ = cmd.Process.Kill()
+	<-exited
+	s.gone()
+}
+
+// Restart starts a server that was stopped or killed again, on the same port and data.
+func (s *Server) Restart() error {
+	if cmd, _ := s.process(); cmd != nil {
+		return errors.New("harness: restart of a running server")
+	}
+	return s.launch()
+}
+
+// PID is the process id, 0 when the server is not running.
+func (s *Server) PID() int {
+	cmd, _ := s.process()
+	if cmd == nil {
+		return 0
+	}
+	return cmd.Process.Pid
+}
+
+// Log is the end of what the server has printed, at most n bytes.
+func (s *Server) Log(n int) string { return s.log.tail(n) }
+
+func (s *Server) process() (*exec.Cmd, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cmd, s.exited
+}
+
+func (s *Server) gone() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cmd, s.exited = nil, nil
+}
+
+// FreePort returns a TCP port that is free on loopback at this moment.
+func FreePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("harness: finding a free port: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// logBytesMax bounds what is kept of a server's output.
+const logBytesMax = 1 << 20
+
+// logFile keeps the last logBytesMax bytes written to it.
+type logFile struct {
+	mu  sync.Mutex
+	buf []byte // guarded by mu
+}
+
+func (l *logFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf = append(l.buf, p...)
+	if len(l.buf) > 2*logBytesMax {
+		l.buf = append(l.buf[:0], l.buf[len(l.buf)-logBytesMax:]...)
+	}
+	return len(p), nil
+}
+
+func (l *logFile) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf = l.buf[:0]
+}
+
+func (l *logFile) tail(n int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.buf
+	if len(b) > n {
+		b = b[len(b)-n:]
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			b = b[i+1:]
+		}
+	}
+	return string(b)
+}
