@@ -1,0 +1,224 @@
+package nodestore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"zk/persistence"
+	"zk/server/tree"
+)
+
+// coldChunk is the number of nodes installed under one hold of the write lock.
+const coldChunk = 256
+
+// Warmed reports whether all of the tree is in memory.
+func (s *Store) Warmed() bool { return s.warm.Load() }
+
+// Ensure brings the node at path and its ancestors into memory, if they exist. After it, absence in
+// memory is absence. It is called without the lock.
+func (s *Store) Ensure(path string) error {
+	if s.warm.Load() || path == "" || path[0] != '/' {
+		return nil
+	}
+	s.lock.RLock()
+	known := s.known(path)
+	s.lock.RUnlock()
+	if known || path == tree.RootPath {
+		return nil
+	}
+	if cut := strings.LastIndexByte(path, '/'); cut > 0 {
+		if err := s.Ensure(path[:cut]); err != nil {
+			return err
+		}
+	}
+	return s.fault(path)
+}
+
+// known reports whether memory alone can tell if the node exists.
+func (s *Store) known(path string) bool {
+	if s.Find(path) != tree.NoRef {
+		return true
+	}
+	if _, ok := s.current.tombs[path]; ok {
+		return true
+	}
+	if s.frozen != nil {
+		if _, ok := s.frozen.tombs[path]; ok {
+			return true
+		}
+	}
+	parent := s.Find(path[:max(strings.LastIndexByte(path, '/'), 0)])
+	return parent != tree.NoRef && s.rec(parent).flags&flagComplete != 0
+}
+
+// fault reads one node from disk and installs it. The ancestors are in memory as far as they exist.
+func (s *Store) fault(path string) error {
+	for {
+		gen := s.generation()
+		rec, ok, err := s.state.GetNode(path, nil)
+		if err != nil {
+			return fmt.Errorf("nodestore: read %q: %w", path, err)
+		}
+		if !ok {
+			return nil // and nobody could have deleted it: that needs it in memory
+		}
+		v, err := s.decode(path, rec)
+		if err != nil {
+			return err
+		}
+		if s.settle(gen, func() { s.adopt(path, &v) }) {
+			return nil
+		}
+	}
+}
+
+func (s *Store) generation() uint64 {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	return s.gen
+}
+
+// settle runs install under the write lock, unless tombstones were dropped since gen.
+func (s *Store) settle(gen uint64, install func()) bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.gen != gen {
+		return false
+	}
+	install()
+	return true
+}
+
+// decode decodes a record and fetches data that lies apart.
+func (s *Store) decode(path string, rec []byte) (saved, error) {
+	v, err := decodeRecord(path, rec)
+	if err != nil {
+		return v, fmt.Errorf("nodestore: decode %q: %w", path, err)
+	}
+	if v.apart {
+		data, ok, err := s.state.GetData(path, nil)
+		if err != nil {
+			return v, fmt.Errorf("nodestore: read data of %q: %w", path, err)
+		}
+		if ok { // else the record is older than the disk, and its generation is over
+			v.data = data
+		}
+	}
+	return v, nil
+}
+
+// adopt installs a node that was read, unless memory knows better.
+func (s *Store) adopt(path string, v *saved) {
+	if s.known(path) {
+		return
+	}
+	parent := s.Find(path[:strings.LastIndexByte(path, '/')])
+	if parent == tree.NoRef {
+		return // deleted, and this node with it
+	}
+	r := s.install(parent, path, &v.node, v.data)
+	if v.apart {
+		s.rec(r).flags |= flagApart
+	}
+	if v.node.Children == 0 {
+		s.rec(r).flags |= flagComplete
+	}
+}
+
+// coldNode is a node on its way from the disk.
+type coldNode struct {
+	path string
+	v    saved
+}
+
+// EnsureChildren brings all children of a node into memory. It is called without the lock.
+func (s *Store) EnsureChildren(path string) error {
+	if s.warm.Load() {
+		return nil
+	}
+	if err := s.Ensure(path); err != nil {
+		return err
+	}
+	prefix := path
+	if path == tree.RootPath || path == "" {
+		path, prefix = tree.RootPath, ""
+	}
+	for after := ""; ; {
+		s.lock.RLock()
+		gen := s.gen
+		r := s.Find(path)
+		complete := r == tree.NoRef || s.rec(r).flags&flagComplete != 0
+		s.lock.RUnlock()
+		if complete {
+			return nil
+		}
+		var nodes []coldNode
+		last := after
+		more, err := s.state.ScanChildren(path, after, coldChunk, func(name, rec []byte) error {
+			last = string(name)
+			child := prefix + "/" + last
+			v, err := s.decode(child, append([]byte(nil), rec...))
+			nodes = append(nodes, coldNode{child, v})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("nodestore: read children of %q: %w", path, err)
+		}
+		if s.settle(gen, func() { s.adoptChildren(path, nodes, !more) }) {
+			after = last
+		}
+	}
+}
+
+func (s *Store) adoptChildren(path string, nodes []coldNode, all bool) {
+	for i := range nodes {
+		s.adopt(nodes[i].path, &nodes[i].v)
+	}
+	if r := s.Find(path); all && r != tree.NoRef {
+		s.rec(r).flags |= flagComplete
+	}
+}
+
+// Warm brings the whole tree into memory, in the order of keys: parents first. It is called without the
+// lock, once, and gives up when ctx ends.
+func (s *Store) Warm(ctx context.Context) error {
+	var at persistence.Cursor
+	for ctx.Err() == nil && !s.warm.Load() {
+		gen := s.generation()
+		nodes := make([]coldNode, 0, coldChunk)
+		next, more, err := s.state.ScanNodes(at, coldChunk, func(parent, name, rec []byte) error {
+			if len(name) == 0 {
+				return nil // the root is here
+			}
+			path := childPath(parent, name)
+			v, err := s.decode(path, append([]byte(nil), rec...))
+			nodes = append(nodes, coldNode{path, v})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("nodestore: warm: %w", err)
+		}
+		done := s.settle(gen, func() {
+			for i := range nodes {
+				s.adopt(nodes[i].path, &nodes[i].v)
+			}
+			if !more {
+				s.warm.Store(true)
+			}
+		})
+		if done {
+			at = next
+		}
+	}
+	return ctx.Err()
+}
+
+func childPath(parent, name []byte) string {
+	if string(parent) == tree.RootPath {
+		parent = nil
+	}
+	b := make([]byte, 0, len(parent)+1+len(name))
+	b = append(append(append(b, parent...), '/'), name...)
+	return string(b)
+}

@@ -1,0 +1,38 @@
+// Package nodestore keeps the znodes in memory and writes them behind to the state store. It is the
+// tree.Store that the server runs on.
+//
+// # Memory
+//
+// Nodes live outside Go's heap, in an arena of anonymous mappings, so that a tree of millions costs the
+// collector nothing. A node is one record: fixed part, links, name; its data is an allocation of its
+// own, because it changes size while the record's address must not. Records are found by a hash of the
+// full path in a table that grows one bucket at a time (linear hashing), so no insert ever pays for a
+// rehash; names alone are stored, and a match is proven by walking up the parents. Children are a
+// doubly linked list, so the number of children costs neither creates nor deletes anything.
+//
+//	record: | tree.Node 80 | hash next parent first prev sib data dataLen nameLen flags 40 | name |
+//
+// Data above bigBytes lies on Go's heap.
+//
+// # Write-behind
+//
+// Apply marks what it changes in the current dirty set. When that has enough transactions or bytes, or
+// is a second old, it is frozen at a zxid and another goroutine writes it as one batch into the state
+// store. A record in a frozen set must reach the disk as it was at that zxid: before apply changes such
+// a record, its image is captured into the frozen set (capture). Deletes are tombstones in the set they
+// happened in. There is one frozen set at most; while it is being written the current one grows up to
+// a bound, at which Throttle makes the apply loop wait.
+//
+// # Cold nodes
+//
+// After a start only /zookeeper is in memory. A connection makes sure of the nodes its request
+// needs (Ensure, EnsureChildren) before the request goes to prep, so prep and apply never read from disk; a
+// background scan (Warm) brings in the rest. Nothing is evicted yet: a node that is in memory stays
+// there until it is deleted, and a path that is in neither memory nor a pending tombstone is as the
+// state store says. The one danger is a record read from disk before its delete was written there and
+// installed after the tombstone was dropped; the generation, which moves whenever tombstones are
+// dropped, tells, and the read is done again.
+//
+// The lock is the server's tree lock: methods of tree.Store need it as tree says, all others take it
+// themselves.
+package nodestore

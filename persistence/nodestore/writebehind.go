@@ -1,0 +1,401 @@
+package nodestore
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"zk/jute"
+	"zk/persistence"
+	"zk/server/tree"
+)
+
+// Limits say when the current dirty set is frozen.
+type Limits struct {
+	FreezeTxns  int           // transactions
+	FreezeBytes int           // of changed records and data; stays well below half a memtable
+	FreezeAge   time.Duration // of the oldest change
+}
+
+// DefaultLimits keep the redo after a crash below 20,000 transactions, together with the state store's
+// own flushes (design, section 4).
+func DefaultLimits() Limits {
+	return Limits{FreezeTxns: 4000, FreezeBytes: 2 << 20, FreezeAge: time.Second}
+}
+
+// throttleFactor times the freeze limits is where the apply loop waits for the state store.
+const throttleFactor = 4
+
+// encodeChunk is the number of records encoded under one hold of the read lock.
+const encodeChunk = 128
+
+// dirtySet is what changed in a run of transactions.
+type dirtySet struct {
+	nodes   []tree.Ref      // marked dirty in this set, perhaps gone since
+	tombs   map[string]bool // deleted paths; true when data may lie under its own key
+	ops     []op
+	acls    map[uint32]op // by id: only the last counts
+	images  []image       // of records that changed again after the freeze
+	txns    int
+	bytes   int
+	applied persistence.Applied
+	meta    []byte
+}
+
+// image is a record as it was when its set was frozen.
+type image struct {
+	path    string
+	rec     []byte
+	data    []byte // to be put apart
+	hasData bool
+	noData  bool // data that lay apart is to be removed
+}
+
+type opKind uint8
+
+const (
+	opPutSession opKind = iota
+	opDropSession
+	opPutEphemeral
+	opDropEphemeral
+	opPutCandidate
+	opDropCandidate
+	opPutACL
+	opDropACL
+)
+
+// op is a change of one of the small tables.
+type op struct {
+	kind opKind
+	id   int64
+	n    int64
+	path string
+	acl  []jute.ACL
+}
+
+func newDirtySet() *dirtySet {
+	return &dirtySet{tombs: map[string]bool{}, acls: map[uint32]op{}}
+}
+
+func (d *dirtySet) reset() {
+	clear(d.tombs)
+	clear(d.acls)
+	clear(d.ops)
+	clear(d.images)
+	*d = dirtySet{nodes: d.nodes[:0], tombs: d.tombs, ops: d.ops[:0], acls: d.acls, images: d.images[:0], meta: d.meta[:0]}
+}
+
+func (d *dirtySet) bury(path string, apart bool) {
+	d.tombs[path] = d.tombs[path] || apart
+	d.bytes += len(path)
+}
+
+func (d *dirtySet) empty() bool { return d.txns == 0 }
+
+// PutSession implements tree.Store.
+func (s *Store) PutSession(id jute.SessionID, timeoutMillis int32) {
+	s.addOp(op{kind: opPutSession, id: int64(id), n: int64(timeoutMillis)})
+}
+
+// DropSession implements tree.Store.
+func (s *Store) DropSession(id jute.SessionID) { s.addOp(op{kind: opDropSession, id: int64(id)}) }
+
+// PutEphemeral implements tree.Store.
+func (s *Store) PutEphemeral(id jute.SessionID, path string) {
+	s.addOp(op{kind: opPutEphemeral, id: int64(id), path: path})
+}
+
+// DropEphemeral implements tree.Store.
+func (s *Store) DropEphemeral(id jute.SessionID, path string) {
+	s.addOp(op{kind: opDropEphemeral, id: int64(id), path: path})
+}
+
+// PutCandidate implements tree.Store.
+func (s *Store) PutCandidate(path string) { s.addOp(op{kind: opPutCandidate, path: path}) }
+
+// DropCandidate implements tree.Store.
+func (s *Store) DropCandidate(path string) { s.addOp(op{kind: opDropCandidate, path: path}) }
+
+// PutACL implements tree.Store.
+func (s *Store) PutACL(id uint32, refs int64, acl []jute.ACL) {
+	s.current.acls[id] = op{kind: opPutACL, n: refs, acl: acl}
+}
+
+// DropACL implements tree.Store.
+func (s *Store) DropACL(id uint32) { s.current.acls[id] = op{kind: opDropACL} }
+
+func (s *Store) addOp(o op) {
+	s.current.ops = append(s.current.ops, o)
+	s.current.bytes += 32 + len(o.path)
+}
+
+// touch marks a record as changed in the current set, after saving what the frozen set still needs of
+// it. bits are flagNodeDirty and flagDataDirty of parity 0.
+func (s *Store) touch(r tree.Ref, rec *record, bits uint32) {
+	s.captureFrozen(r, rec)
+	mine := bits << s.parity
+	if rec.flags&(flagNodeDirty<<s.parity) == 0 {
+		s.current.nodes = append(s.current.nodes, r)
+		s.current.bytes += recordBytes
+	}
+	rec.flags |= mine
+}
+
+// captureFrozen saves the image of a record that belongs to the frozen set and is about to change.
+func (s *Store) captureFrozen(r tree.Ref, rec *record) {
+	other := s.parity ^ 1
+	if rec.flags&(flagNodeDirty<<other) == 0 {
+		return
+	}
+	s.frozen.images = append(s.frozen.images, s.image(r, rec, other))
+}
+
+// image encodes a dirty record of a parity's set and clears its marks.
+func (s *Store) image(r tree.Ref, rec *record, parity uint32) image {
+	img := image{path: string(s.appendPath(nil, r))}
+	data := s.data(rec)
+	apart := len(data) > inlineDataMax
+	img.rec = appendRecord(nil, rec, data)
+	if rec.flags&(flagDataDirty<<parity) != 0 {
+		if apart {
+			img.data, img.hasData = append([]byte(nil), data...), true
+			rec.flags |= flagApart
+		} else if rec.flags&flagApart != 0 {
+			img.noData = true
+			rec.flags &^= flagApart
+		}
+	}
+	rec.flags &^= (flagNodeDirty | flagDataDirty) << parity
+	return img
+}
+
+// Applied closes a run of n transactions that the tree now has, up to zxid. meta is called for the
+// figures to be saved with them if the set is frozen here. Called under the write lock.
+func (s *Store) Applied(n int, zxid jute.Zxid, meta func([]byte) []byte) {
+	s.current.txns += n
+	s.current.applied = persistence.Applied(zxid)
+	s.current.meta = meta(s.current.meta[:0])
+	if s.current.txns >= s.limits.FreezeTxns || s.current.bytes >= s.limits.FreezeBytes {
+		s.freeze()
+	}
+}
+
+// freeze hands the current set to the writer, unless that is busy.
+func (s *Store) freeze() {
+	if s.frozen != nil || s.spare == nil || s.current.empty() {
+		return
+	}
+	s.frozen = s.current
+	s.current = s.spare
+	s.spare = nil
+	s.parity ^= 1
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Throttle waits while the state store is too far behind. The apply loop calls it without the lock.
+func (s *Store) Throttle() error {
+	s.throttle.Lock()
+	defer s.throttle.Unlock()
+	for {
+		if err := s.Err(); err != nil {
+			return err
+		}
+		s.lock.RLock()
+		behind := s.frozen != nil && (s.current.txns >= throttleFactor*s.limits.FreezeTxns ||
+			s.current.bytes >= throttleFactor*s.limits.FreezeBytes)
+		s.lock.RUnlock()
+		if !behind {
+			return nil
+		}
+		s.written.Wait()
+	}
+}
+
+// Err is the failure that stopped the writing, nil while there is none.
+func (s *Store) Err() error {
+	if p := s.failed.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Start sets the writer going. onFail is called once if the state store fails.
+func (s *Store) Start(onFail func(error)) {
+	s.done.Add(1)
+	go func() { // ends at Close or with a failure
+		defer s.done.Done()
+		tick := time.NewTicker(s.limits.FreezeAge)
+		defer tick.Stop()
+		for {
+			select {
+			case <-s.wake:
+			case <-tick.C:
+				s.lock.Lock()
+				s.freeze()
+				s.lock.Unlock()
+			case <-s.quit:
+				return
+			}
+			if err := s.writeFrozen(); err != nil {
+				s.fail(err)
+				onFail(err)
+				return
+			}
+		}
+	}()
+}
+
+func (s *Store) fail(err error) {
+	s.throttle.Lock()
+	defer s.throttle.Unlock()
+	s.failed.CompareAndSwap(nil, &err)
+	s.written.Broadcast()
+}
+
+// writeFrozen writes the frozen set, if there is one, as one batch of the state store.
+func (s *Store) writeFrozen() error {
+	s.lock.RLock()
+	d := s.frozen
+	s.lock.RUnlock()
+	if d == nil {
+		return nil
+	}
+	b := s.state.NewBatch()
+	for path, apart := range d.tombs {
+		b.DeleteNode(path)
+		if apart {
+			b.DeleteData(path)
+		}
+	}
+	var e encoder
+	for from := 0; from < len(d.nodes); from += encodeChunk {
+		s.lock.RLock()
+		for _, r := range d.nodes[from:min(from+encodeChunk, len(d.nodes))] {
+			s.encode(b, &e, r)
+		}
+		s.lock.RUnlock()
+	}
+	// Apply may have added images as long as records were waiting; now none is.
+	for i := range d.images {
+		d.images[i].write(b)
+	}
+	for i := range d.ops {
+		d.ops[i].write(b)
+	}
+	for id, o := range d.acls {
+		if o.kind == opDropACL {
+			b.DeleteACL(int64(id))
+		} else {
+			b.SetACL(int64(id), jute.AppendACLs(jute.AppendInt64(nil, o.n), o.acl))
+		}
+	}
+	b.SetMeta(metaTree, d.meta)
+	if err := b.Commit(d.applied); err != nil {
+		return fmt.Errorf("nodestore: write state at %s: %w", jute.Zxid(d.applied), err)
+	}
+	s.retire(d)
+	return nil
+}
+
+// retire drops a written set: from here on absence in memory and tombstones means: ask the disk.
+func (s *Store) retire(d *dirtySet) {
+	s.lock.Lock()
+	s.frozen = nil
+	s.gen++
+	s.lock.Unlock()
+	d.reset()
+	s.lock.Lock()
+	s.spare = d
+	s.lock.Unlock()
+	s.throttle.Lock()
+	s.written.Broadcast()
+	s.throttle.Unlock()
+}
+
+// encoder holds the scratch of writeFrozen.
+type encoder struct{ path, rec []byte }
+
+// encode writes a record of the frozen set, unless its image was captured or it is gone. Only this
+// goroutine and apply touch flags, and apply is kept out by the read lock.
+func (s *Store) encode(b *persistence.StateBatch, e *encoder, r tree.Ref) {
+	rec := s.rec(r)
+	other := s.parity ^ 1
+	if rec.flags&(flagNodeDirty<<other) == 0 {
+		return
+	}
+	e.path = s.appendPath(e.path[:0], r)
+	data := s.data(rec)
+	e.rec = appendRecord(e.rec[:0], rec, data)
+	path := string(e.path)
+	b.SetNode(path, e.rec)
+	if rec.flags&(flagDataDirty<<other) != 0 {
+		if len(data) > inlineDataMax {
+			b.SetData(path, data)
+			rec.flags |= flagApart
+		} else if rec.flags&flagApart != 0 {
+			b.DeleteData(path)
+			rec.flags &^= flagApart
+		}
+	}
+	rec.flags &^= (flagNodeDirty | flagDataDirty) << other
+}
+
+func (i *image) write(b *persistence.StateBatch) {
+	b.SetNode(i.path, i.rec)
+	if i.hasData {
+		b.SetData(i.path, i.data)
+	}
+	if i.noData {
+		b.DeleteData(i.path)
+	}
+}
+
+func (o *op) write(b *persistence.StateBatch) {
+	switch o.kind {
+	case opPutSession:
+		b.SetSession(jute.SessionID(o.id), int32(min(o.n, math.MaxInt32)))
+	case opDropSession:
+		b.DeleteSession(jute.SessionID(o.id))
+	case opPutEphemeral:
+		b.SetEphemeral(jute.SessionID(o.id), o.path)
+	case opDropEphemeral:
+		b.DeleteEphemeral(jute.SessionID(o.id), o.path)
+	case opPutCandidate:
+		b.SetCandidate(o.path, nil)
+	case opDropCandidate:
+		b.DeleteCandidate(o.path)
+	}
+}
+
+// Flush writes everything applied so far and makes it durable.
+func (s *Store) Flush() error {
+	for range 2 { // what is frozen already, then the rest
+		s.lock.Lock()
+		s.freeze()
+		s.lock.Unlock()
+		if err := s.writeFrozen(); err != nil {
+			return err
+		}
+	}
+	done, err := s.state.FlushAsync()
+	if err != nil {
+		return fmt.Errorf("nodestore: flush state: %w", err)
+	}
+	<-done
+	return nil
+}
+
+// Close stops the writer and writes what is left. Nobody may use the store any more.
+func (s *Store) Close() error {
+	close(s.quit)
+	s.done.Wait()
+	if err := s.Err(); err != nil {
+		return err
+	}
+	err := s.Flush()
+	s.arena.close()
+	return err
+}
