@@ -57,8 +57,9 @@ type Server interface {
 	SetTraceMask(mask int64)
 }
 
-// DefaultTraceMask is the trace mask of a fresh server. Source: ZooTrace.
-const DefaultTraceMask = 0o462
+// DefaultTraceMask is the trace mask of a fresh server: client requests, packets, sessions and warnings. Source:
+// ZooTrace.
+const DefaultTraceMask = 1<<1 | 1<<4 | 1<<5 | 1<<8
 
 // Stats is what srvr and stat show. Source: ServerStats.
 type Stats struct {
