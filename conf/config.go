@@ -12,8 +12,8 @@ import (
 type Config struct {
 	// Path is the file the settings came from; "" for arguments only, "(embedded)" for Default.
 	Path string
-	// Raw holds every key as it was written (zoo.cfg keys, last duplicate), unknown ones included.
-	// Read only.
+	// Raw holds every key of the file as it was written (last duplicate), unknown ones and the keys of
+	// later versions included. Read only.
 	Raw map[string]string
 	// Notes are things the operator should know (a key without effect, a mapped setting); log at info.
 	Notes []Note
@@ -22,7 +22,7 @@ type Config struct {
 
 	// Client ports.
 
-	ClientPort              int    // 0: no plaintext client port
+	ClientPort              int    // 0: any free port, as in Java; -1: none
 	ClientPortAddress       string // "" : all addresses
 	ClientPortListenBacklog int    // -1: the system's default
 	ClientTCPKeepAlive      bool   // SO_KEEPALIVE on client sockets
@@ -129,7 +129,8 @@ type Config struct {
 
 	// Ensemble.
 
-	ServerID                             int64 // myid; 0 when there is none and none is needed
+	ServerID                             int64 // myid; 0 when there is no such file
+	ConfigVersion                        int64 // version key, or the hexadecimal end of DynamicConfigFile's name
 	Servers                              []Server
 	Groups                               map[int64][]int64
 	Weights                              map[int64]int64
@@ -168,21 +169,23 @@ type Server struct {
 	Peers []PeerAddress
 	// Observer is set by the suffix :observer.
 	Observer bool
-	// ClientAddress and ClientPort follow ';'. Address "" means none was written, port 0 no part.
+	// ClientAddress and ClientPort follow ';', when HasClientPort; ClientAddress "" is all addresses.
 	ClientAddress string
 	ClientPort    int
+	HasClientPort bool
 }
 
 // PeerAddress is where a server listens for its peers.
 type PeerAddress struct {
 	Host         string // without the brackets of an IPv6 address
 	QuorumPort   int
-	ElectionPort int // 0: none was written
+	ElectionPort int
 }
 
 // Metrics are the metricsProvider.* keys.
 type Metrics struct {
-	// Prometheus is true when the class named is Java's Prometheus provider (either one).
+	ClassName string // as written
+	// Prometheus is true when ClassName is Java's Prometheus provider.
 	Prometheus bool
 	HTTPHost   string // default 0.0.0.0
 	HTTPPort   int    // default 7000
@@ -192,16 +195,24 @@ type Metrics struct {
 	BestEffort bool
 }
 
-// Admin are the admin.* keys of the HTTP AdminServer.
+// Admin are the admin.* keys of the HTTP AdminServer, for the version that serves it.
 type Admin struct {
-	EnableServer bool
-	Address      string
-	Port         int
-	IdleTimeout  time.Duration
-	CommandURL   string
+	EnableServer        bool
+	Address             string
+	Port                int
+	IdleTimeout         time.Duration
+	CommandURL          string
+	PortUnification     bool
+	ForceHTTPS          bool
+	NeedClientAuth      bool
+	RateLimiterInterval time.Duration
+	SnapshotEnabled     bool
+	RestoreEnabled      bool
+	Sensitive           string // "closed": loopback or authenticated callers only; "open"
 }
 
-// ConnectionThrottle are the connection_throttle_* keys (Java: BlueThrottle).
+// ConnectionThrottle are the connection_throttle_* keys (Java: BlueThrottle). With WeightEnabled, Tokens
+// and FillCount are meant for global sessions: the throttle multiplies both by GlobalSessionWeight.
 type ConnectionThrottle struct {
 	Tokens              int           // bucket size; 0 off
 	FillTime            time.Duration // between refills
