@@ -1,11 +1,361 @@
 package persistence
 
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sort"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"zk/jute"
+)
+
+// run is what one table holds.
+type run struct {
+	first, last jute.Zxid // first is 0 where a meta key begins the table
+	bytes       int64
+}
+
+// segment is a run of entries as the purge counts them.
+type segment struct {
+	first jute.Zxid
+	txns  int64
+	bytes int64
+}
+
+// A segment is closed at either size, so the list stays short: 1 GiB of log is some 250 of them.
+const (
+	segmentTxns  = 4096
+	segmentBytes = 4 << 20
+)
+
+// history is what the log knows of its old end: the runs of entries, the pins, the purge. All guarded
+// by mu, which is held during an Excise (a few ms), but by nothing on the way of a write for longer
+// than an append to the list.
+type history struct {
+	purgeMu sync.Mutex // one purge at a time; before mu
+	mu      sync.Mutex
+	segs    []segment
+	base    jute.Zxid // Log.base, immutable after load
+	begin   jute.Zxid // first entry, 0: none
+	pins    map[*Pin]struct{}
+}
+
+// load learns the runs from the tables Pebble has: one flush made one table. It also checks that the
+// tables follow each other, so that a table lost with a damaged manifest does not go unseen.
+func (h *history) load(db *pebble.DB, base, first jute.Zxid) error {
+	h.pins = map[*Pin]struct{}{}
+	h.base, h.begin = base, first
+	if first == 0 {
+		return nil
+	}
+	levels, err := db.SSTables()
+	if err != nil {
+		return readError("tables", err)
+	}
+	var runs []run
+	for _, level := range levels {
+		for _, t := range level {
+			z, ok := entryZxid(t.Largest.UserKey)
+			if !ok {
+				continue // meta only
+			}
+			r := run{last: z, bytes: int64(t.Size)}
+			r.first, _ = entryZxid(t.Smallest.UserKey)
+			runs = append(runs, r)
+		}
+	}
+	sort.Slice(runs, func(i, j int) bool { return runs[i].last < runs[j].last })
+	prev := jute.Zxid(0)
+	for _, r := range runs {
+		if r.first != 0 && prev != 0 && !Follows(prev, r.first) {
+			return &CorruptionError{Key: r.first.String(), Err: fmt.Errorf("gap in the log: a table begins with %v, the one before ends at %v", r.first, prev)}
+		}
+		begin := r.first
+		if begin == 0 {
+			begin = max(prev+1, first)
+		}
+		txns := int64(r.last - begin + 1)
+		if begin.Epoch() != r.last.Epoch() {
+			txns = int64(r.last.Counter()) + 1 // at least so many: then more is kept, not less
+		}
+		h.segs = append(h.segs, segment{first: begin, txns: txns, bytes: r.bytes})
+		prev = r.last
+	}
+	return nil
+}
+
+// add counts a durable write.
+func (h *history) add(first, last jute.Zxid, bytes int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.begin == 0 {
+		h.begin = first
+	}
+	n := len(h.segs) - 1
+	if n < 0 || h.segs[n].txns >= segmentTxns || h.segs[n].bytes >= segmentBytes {
+		h.segs = append(h.segs, segment{first: first})
+		n++
+	}
+	txns := int64(last - first + 1)
+	if last.Epoch() != first.Epoch() {
+		txns = int64(last.Counter()) + 1
+	}
+	h.segs[n].txns += txns
+	h.segs[n].bytes += int64(bytes)
+}
+
+func (h *history) first() jute.Zxid {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begin
+}
+
+// completeFrom is Log.CompleteFrom.
+func (h *history) completeFrom() jute.Zxid {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.completeFromLocked()
+}
+
+func (h *history) completeFromLocked() jute.Zxid {
+	if h.begin == 0 || Follows(h.base, h.begin) {
+		return h.base
+	}
+	return h.begin
+}
+
+// goneLocked tells whether a reader from the given zxid would miss something.
+func (h *history) goneLocked(from jute.Zxid) error {
+	if from <= h.completeFromLocked() && from != h.begin {
+		return fmt.Errorf("%w: %v wanted, the log begins with %v", ErrPurged, from, h.begin)
+	}
+	return nil
+}
+
+// pinned makes an iterator for a reader from the given zxid, with no purge in between.
+func (h *history) pinned(from jute.Zxid, make func() (*pebble.Iterator, error)) (*pebble.Iterator, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.goneLocked(from); err != nil {
+		return nil, err
+	}
+	it, err := make()
+	if err != nil {
+		return nil, readError(from.String(), err)
+	}
+	return it, nil
+}
+
+// Pin keeps the entries from a zxid on against Purge, for a reader that comes back.
+type Pin struct {
+	h    *history
+	from jute.Zxid // guarded by h.mu
+}
+
+// Pin keeps everything from the given zxid on; ErrPurged when it is gone already.
+func (l *Log) Pin(from jute.Zxid) (*Pin, error) {
+	h := &l.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.goneLocked(from); err != nil {
+		return nil, err
+	}
+	p := &Pin{h: h, from: from}
+	h.pins[p] = struct{}{}
+	return p, nil
+}
+
+// Advance moves the pin forward; back it does not go.
+func (p *Pin) Advance(from jute.Zxid) {
+	p.h.mu.Lock()
+	defer p.h.mu.Unlock()
+	p.from = max(p.from, from)
+}
+
+// Release ends the pin. More than once does no harm.
+func (p *Pin) Release() {
+	p.h.mu.Lock()
+	defer p.h.mu.Unlock()
+	delete(p.h.pins, p)
+}
+
+// Purge frees the space of the entries below the given zxid, as far as pins allow and never the last
+// entry. It returns where the log now begins (0: it has no entry).
+//
+// It is one Excise: whole tables leave the manifest in one synced step, so a crash finds all of them
+// or none. Open iterators keep theirs. The caller answers for I6: below is at most DurableApplied.
+func (l *Log) Purge(below jute.Zxid) (first jute.Zxid, err error) {
+	if err := l.fail.get(); err != nil {
+		return 0, err
+	}
+	h := &l.history
+	h.purgeMu.Lock()
+	defer h.purgeMu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	below = min(below, jute.Zxid(l.lastLogged.Load()))
+	for p := range h.pins {
+		below = min(below, p.from)
+	}
+	if h.begin == 0 || below <= h.begin {
+		return h.begin, nil
+	}
+	// What is left begins with an entry: below itself, or the next epoch's first.
+	next, err := l.firstFrom(below)
+	if err != nil {
+		return h.begin, err
+	}
+	if err := l.db.Excise(context.Background(), pebble.KeyRange{Start: entryKey(0), End: entryKey(next)}); err != nil {
+		return h.begin, fmt.Errorf("persistence: purge the log below %v: %w", next, err)
+	}
+	h.begin = next
+	cut := sort.Search(len(h.segs), func(i int) bool { return h.segs[i].first > next }) - 1
+	if cut > 0 {
+		h.segs = append(h.segs[:0], h.segs[cut:]...)
+	}
+	return next, nil
+}
+
+// firstFrom finds the first entry at or after a zxid.
+func (l *Log) firstFrom(z jute.Zxid) (jute.Zxid, error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(z), UpperBound: []byte{keyEntry + 1}})
+	if err != nil {
+		return 0, readError(z.String(), err)
+	}
+	defer func() { _ = it.Close() }()
+	if !it.First() {
+		return 0, readError(z.String(), it.Error())
+	}
+	first, _ := entryZxid(it.Key())
+	return first, nil
+}
+
 // Retention says how much of the log is kept; zero values mean the defaults.
 type Retention struct {
-	// SnapCount is zookeeper's snapCount (100,000); 3 times as many txns are kept for learners.
+	// SnapCount is zookeeper's snapCount (100,000). 3 times as many txns are kept, as a Java server
+	// with autopurge.snapRetainCount=3 does.
 	SnapCount int
-	// CommitLogCount (500) is the least number of txns kept.
+	// CommitLogCount is zookeeper.commitLogCount (500): the least number of txns kept, whatever
+	// their size, for learners to catch up with.
 	CommitLogCount int
-	// BytesMax caps what is kept above CommitLogCount (1 GiB).
+	// BytesMax is where the rest of what SnapCount wants ends (1 GiB).
 	BytesMax int64
+}
+
+func (r Retention) withDefaults() Retention {
+	if r.SnapCount <= 0 {
+		r.SnapCount = 100_000
+	}
+	if r.CommitLogCount <= 0 {
+		r.CommitLogCount = 500
+	}
+	if r.BytesMax <= 0 {
+		r.BytesMax = 1 << 30
+	}
+	return r
+}
+
+// keepFrom is where what the retention keeps begins, and what a purge up to there would free.
+func (h *history) keepFrom(r Retention) (from jute.Zxid, freeTxns, freeBytes int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var txns, bytes int64
+	i := len(h.segs)
+	for i > 0 {
+		s := h.segs[i-1]
+		enough := txns >= 3*int64(r.SnapCount) || bytes+s.bytes > r.BytesMax
+		if enough && txns >= int64(r.CommitLogCount) {
+			break
+		}
+		txns += s.txns
+		bytes += s.bytes
+		i--
+	}
+	if i == 0 || i == len(h.segs) {
+		return 0, 0, 0
+	}
+	for _, s := range h.segs[:i] {
+		freeTxns += s.txns
+		freeBytes += s.bytes
+	}
+	return h.segs[i].first, freeTxns, freeBytes
+}
+
+// Purger purges the log after the state became durable. It has one goroutine, from StartPurger to
+// Close, and works only when Durable says so: no timer.
+type Purger struct {
+	log    *Log
+	keep   Retention
+	logger *slog.Logger
+
+	mu      sync.Mutex
+	durable Applied       // guarded by mu
+	wake    chan struct{} // holds one wake-up
+	stop    chan struct{}
+	done    chan struct{}
+	once    sync.Once
+}
+
+// StartPurger starts a purger for a log.
+func StartPurger(l *Log, keep Retention, logger *slog.Logger) *Purger {
+	p := &Purger{
+		log: l, keep: keep.withDefaults(), logger: orDiscard(logger),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	go p.run() // ended by Close
+	return p
+}
+
+// Durable tells the purger how far the state is durable; State.Start's onDurable calls it. It does not
+// block.
+func (p *Purger) Durable(mark Applied) {
+	p.mu.Lock()
+	p.durable = max(p.durable, mark)
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close ends the purger and waits for a purge under way.
+func (p *Purger) Close() {
+	p.once.Do(func() { close(p.stop) })
+	<-p.done
+}
+
+func (p *Purger) run() {
+	defer close(p.done)
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-p.wake:
+		}
+		p.mu.Lock()
+		durable := p.durable
+		p.mu.Unlock()
+		if err := p.purge(durable); err != nil {
+			// The log goes on growing, and the next flush tries again.
+			p.logger.Warn("log purge failed", "err", err)
+		}
+	}
+}
+
+// purge drops what retention does not keep, below the durable mark (I6). Each purge costs a synced
+// manifest write, so it waits until an eighth of what is kept has gathered.
+func (p *Purger) purge(durable Applied) error {
+	from, txns, bytes := p.log.history.keepFrom(p.keep)
+	if from == 0 || txns*8 < 3*int64(p.keep.SnapCount) && bytes*8 < p.keep.BytesMax {
+		return nil
+	}
+	before := p.log.history.first()
+	first, err := p.log.Purge(min(from, jute.Zxid(durable)))
+	if err == nil && first != before {
+		p.logger.Info("log purged", "first_zxid", first.String(), "durable_zxid", jute.Zxid(durable).String())
+	}
+	return err
 }

@@ -1,29 +1,53 @@
 package persistence
 
 import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"os"
+	"strings"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"zk/jute"
 )
+
+// Names of the stores' folders in dataLogDir and dataDir.
+const (
+	logDirName     = "zk-log"
+	stateDirPrefix = "zk-state-"
+	firstStateDir  = stateDirPrefix + "1"
+)
+
+// exitDataDir is the exit code of a process that can't use its data directories.
+const exitDataDir = 3
 
 // Options are what Open needs to know.
 type Options struct {
-	// DataDir and DataLogDir are zoo.cfg's folders; they may be the same.
+	// DataDir and DataLogDir are zoo.cfg's folders; they may be the same. An empty DataLogDir is
+	// DataDir, as in Java.
 	DataDir, DataLogDir string
 	// ServerID is myid; 0 for a standalone server.
 	ServerID int64
 	// NoAutoCreate refuses missing folders (zookeeper.datadir.autocreate=false).
 	NoAutoCreate bool
-	FS           vfs.FS
-	Logger       *slog.Logger
+	// FS is the file system; nil means the machine's.
+	FS vfs.FS
+	// Logger gets what the stores have to say; nil means silence.
+	Logger *slog.Logger
+	// Rand is where the store id comes from; nil means crypto/rand.
+	Rand io.Reader
 	// Log and State carry the tuning of each store; their Dir, FS and Logger are filled in by Open.
 	Log   LogOptions
 	State StateOptions
 }
 
-// Recovered is what Open found: both stores, checked, with State.Applied() <= Log.LastLogged().
-// What to do next: fill from State, redo Log.Read(State.Applied()+1), then Start both.
+// Recovered is what Open found: both stores, checked, with CompleteFrom <= Applied <= LastLogged. What
+// to do next: fill from State, redo Log.Read(State.Applied()+1), then Start both.
 type Recovered struct {
 	Log   *Log
 	State *State
@@ -35,26 +59,422 @@ type Recovered struct {
 	Took time.Duration
 }
 
-// StoreID is the random id that ties a log and a state store together.
-type StoreID [16]byte
+// Close closes both, the state first: it is never ahead of the log (I8).
+func (r *Recovered) Close() error { return errors.Join(r.State.Close(), r.Log.Close()) }
 
-// Open opens both stores, creating them where there is nothing, and checks that they belong together
-// (design I9). Its errors that an operator must act on are *StartError and *CorruptionError.
-func Open(o Options) (*Recovered, error) { return nil, nil }
-
-// Close closes both, state first.
-func (r *Recovered) Close() error { return nil }
-
-// StartError says why the folders can't be served, and what to do. Nothing was changed in them.
+// StartError says why the folders can't be served, and what to do. Unless it says otherwise nothing was
+// changed in them.
 type StartError struct {
 	Reason              string
 	DataDir, DataLogDir string
 	Remedy              string
-	Err                 error
+	Err                 error // the cause, if there is one
 }
 
-func (e *StartError) Error() string { return e.Reason }
+func (e *StartError) Error() string {
+	s := "persistence: " + e.Reason
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	s += " (dataDir " + e.DataDir + ", dataLogDir " + e.DataLogDir + ")"
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
+
+// Unwrap gives the cause.
 func (e *StartError) Unwrap() error { return e.Err }
 
 // ExitCode is the process's exit code: 3, data directory problems.
-func (e *StartError) ExitCode() int { return 3 }
+func (e *StartError) ExitCode() int { return exitDataDir }
+
+// lockError is a store's folder that could not be locked.
+type lockError struct {
+	dir string
+	err error
+}
+
+func (e *lockError) Error() string { return fmt.Sprintf("persistence: lock %s: %v", e.dir, e.err) }
+func (e *lockError) Unwrap() error { return e.err }
+
+// Open opens both stores, creating them where there is nothing, and checks that they belong together and
+// that nothing acknowledged is missing (I9). Its errors that an operator must act on are *StartError and
+// *CorruptionError; both have ExitCode.
+//
+// The order makes each step restartable. The log is created first, with its id in one synced batch;
+// then the state, with the same id, made durable; only then can anything be appended. So a log with an
+// id and without entries may meet an empty state (a crash in between), a log with entries may not.
+func Open(o Options) (*Recovered, error) {
+	start := time.Now()
+	if o.DataLogDir == "" {
+		o.DataLogDir = o.DataDir
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	op := &opening{Options: o, fs: orDefaultFS(o.FS), logger: orDiscard(o.Logger)}
+	r, err := op.open()
+	if err != nil {
+		return nil, err
+	}
+	r.Took = time.Since(start)
+	return r, nil
+}
+
+// opening is one call of Open.
+type opening struct {
+	Options
+	fs     vfs.FS
+	logger *slog.Logger
+	log    *Log
+	state  *State
+	id     StoreID
+}
+
+// refuse makes a StartError.
+func (o *opening) refuse(err error, remedy, reason string, args ...any) error {
+	return &StartError{Reason: fmt.Sprintf(reason, args...), DataDir: o.DataDir, DataLogDir: o.DataLogDir, Remedy: remedy, Err: err}
+}
+
+func (o *opening) open() (r *Recovered, err error) {
+	defer func() {
+		if err == nil {
+			return
+		}
+		if o.state != nil {
+			_ = o.state.Close()
+		}
+		if o.log != nil {
+			_ = o.log.Close()
+		}
+	}()
+	if err := o.checkFolders(); err != nil {
+		return nil, err
+	}
+	logThere := o.storeIn(o.logDir())
+	stateThere := o.storeIn(o.stateDir(firstStateDir))
+	if !logThere && stateThere {
+		return nil, o.refuse(nil, "restore the log's folder or set the right dataLogDir; the state alone may lack acknowledged writes",
+			"there is a state in %s but no log in %s", o.stateDir(firstStateDir), o.logDir())
+	}
+	if err := o.openLog(); err != nil {
+		return nil, err
+	}
+	fresh, err := o.identifyLog()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.openState(); err != nil {
+		return nil, err
+	}
+	if err := o.checkPair(); err != nil {
+		return nil, err
+	}
+	l := o.log
+	o.state.logged = l.LastLogged
+	return &Recovered{Log: l, State: o.state, StoreID: o.id, Fresh: fresh}, nil
+}
+
+func (o *opening) logDir() string              { return o.fs.PathJoin(o.DataLogDir, logDirName) }
+func (o *opening) stateDir(name string) string { return o.fs.PathJoin(o.DataDir, name) }
+
+// storeIn tells whether there is a Pebble store in a folder; creating one ends with its manifest.
+func (o *opening) storeIn(dir string) bool {
+	desc, err := pebble.Peek(dir, o.fs)
+	return err == nil && desc.Exists
+}
+
+// checkFolders looks at both folders before anything is created in either.
+func (o *opening) checkFolders() error {
+	dirs := []string{o.DataDir}
+	if o.DataLogDir != o.DataDir {
+		dirs = append(dirs, o.DataLogDir)
+	}
+	var missing []string
+	for _, dir := range dirs {
+		info, err := o.fs.Stat(dir)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			if o.NoAutoCreate {
+				return o.refuse(nil, "create it or leave zookeeper.datadir.autocreate at true", "folder %s is missing", dir)
+			}
+			missing = append(missing, dir)
+		case err != nil:
+			return o.refuse(err, "check its path and permissions", "folder %s can't be read", dir)
+		case !info.IsDir():
+			return o.refuse(nil, "give a folder", "%s is not a folder", dir)
+		}
+	}
+	for _, dir := range dirs {
+		if file := o.javaFile(dir); file != "" {
+			return o.refuse(nil, "keep Java's server on this folder, or give this server an empty one; importing Java's files is not part of this version",
+				"%s is a file of Java ZooKeeper", file)
+		}
+	}
+	for _, dir := range missing {
+		if err := o.fs.MkdirAll(dir, 0o755); err != nil {
+			return o.refuse(err, "check its path and permissions", "folder %s can't be created", dir)
+		}
+		// The entry in its parent must survive a power cut like what will be in it.
+		if err := syncDir(o.fs, o.fs.PathDir(dir)); err != nil {
+			return o.refuse(err, "check its path and permissions", "folder %s can't be synced", o.fs.PathDir(dir))
+		}
+	}
+	return nil
+}
+
+// javaFile finds a snapshot or log file of Java in a data folder (FileTxnSnapLog: version-2/snapshot.*
+// and log.*).
+func (o *opening) javaFile(dir string) string {
+	sub := o.fs.PathJoin(dir, "version-2")
+	names, err := o.fs.List(sub)
+	if err != nil {
+		return "" // not there: nothing to find
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "snapshot.") || strings.HasPrefix(name, "log.") {
+			return o.fs.PathJoin(sub, name)
+		}
+	}
+	return ""
+}
+
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// openError makes an operator's message of what opening a store answered.
+func (o *opening) openError(dir string, err error) error {
+	var locked *lockError
+	var corrupt *CorruptionError
+	switch {
+	case errors.As(err, &corrupt):
+		return err
+	case errors.Is(err, os.ErrPermission):
+		return o.refuse(err, "make it readable and writable for this user", "folder %s can't be used", dir)
+	case errors.As(err, &locked):
+		return o.refuse(err, "stop the other process, or give each server its own folders", "%s is in use by another server", dir)
+	case strings.Contains(err.Error(), "format major version"):
+		return o.refuse(err, "use the newer version of this program that wrote it", "the store in %s has a newer format", dir)
+	}
+	return o.refuse(err, "check the disk and the folder's permissions", "the store in %s can't be opened", dir)
+}
+
+func (o *opening) openLog() error {
+	opts := o.Log
+	opts.Dir, opts.FS, opts.Logger = o.logDir(), o.fs, o.logger
+	l, err := OpenLog(opts)
+	if err != nil {
+		return o.openError(opts.Dir, err)
+	}
+	o.log = l
+	return syncedFolder(o, o.DataLogDir)
+}
+
+func (o *opening) openState() error {
+	v, ok, err := getMeta(o.log.db, metaLiveState)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return metaError(metaLiveState, nil, "a folder name")
+	}
+	name, err := decodeLiveState(v)
+	if err != nil {
+		return err
+	}
+	opts := o.State
+	opts.Dir, opts.FS, opts.Logger = o.stateDir(name), o.fs, o.logger
+	if !o.storeIn(opts.Dir) && !o.mayCreateState() {
+		return o.stateMissing(opts.Dir)
+	}
+	s, err := OpenState(opts)
+	if err != nil {
+		return o.openError(opts.Dir, err)
+	}
+	o.state = s
+	return syncedFolder(o, o.DataDir)
+}
+
+// syncedFolder makes a new store's folder itself durable.
+func syncedFolder(o *opening, dir string) error {
+	if err := syncDir(o.fs, dir); err != nil {
+		return o.refuse(err, "check the disk", "folder %s can't be synced", dir)
+	}
+	return nil
+}
+
+// mayCreateState is true for a log that never had an entry: a crash came between the two creations.
+func (o *opening) mayCreateState() bool {
+	return o.log.LastLogged() == 0 && o.log.CompleteFrom() == 0
+}
+
+func (o *opening) stateMissing(dir string) error {
+	return o.refuse(nil, "restore the folder or set the right dataDir; to begin with nothing, move the log's folder away as well",
+		"the log in %s has entries up to %v, but its state in %s is missing or empty", o.logDir(), jute.Zxid(o.log.LastLogged()), dir)
+}
+
+// identifyLog reads the log's identity, or gives it one.
+func (o *opening) identifyLog() (fresh bool, err error) {
+	db := o.log.db
+	v, ok, err := getMeta(db, metaStoreID)
+	if err != nil {
+		return false, err
+	}
+	if ok {
+		if o.id, err = decodeStoreID(v); err != nil {
+			return false, err
+		}
+		return false, o.checkFormat(db, o.logDir(), formatLog, logMigrations())
+	}
+	if o.log.LastLogged() != 0 {
+		return false, &CorruptionError{Path: o.logDir(), Key: "m" + metaStoreID, Err: errors.New("entries without a store id")}
+	}
+	if o.storeIn(o.stateDir(firstStateDir)) {
+		return false, o.refuse(nil, "restore the log's folder or set the right dataLogDir", "there is a state in %s but the log in %s is empty", o.stateDir(firstStateDir), o.logDir())
+	}
+	if _, err := io.ReadFull(o.Rand, o.id[:]); err != nil {
+		return false, fmt.Errorf("persistence: make a store id: %w", err)
+	}
+	b := db.NewBatch()
+	for name, v := range map[string][]byte{
+		metaFormat: encodeUint32(formatLog), metaStoreID: o.id[:], metaServerID: encodeInt64(o.ServerID),
+		metaLiveState: []byte(firstStateDir), metaCompleteFrom: encodeInt64(0),
+	} {
+		if err := b.Set(metaKey(name), v, nil); err != nil {
+			return false, fmt.Errorf("persistence: create the log: %w", err)
+		}
+	}
+	if err := db.Apply(b, pebble.Sync); err != nil {
+		return false, fmt.Errorf("persistence: create the log: %w", err)
+	}
+	// In a table of its own; see setEpoch.
+	if err := db.Flush(); err != nil {
+		return false, fmt.Errorf("persistence: create the log: %w", err)
+	}
+	return true, b.Close()
+}
+
+// checkFormat refuses a newer layout of ours and migrates an older one.
+func (o *opening) checkFormat(db *pebble.DB, dir string, want uint32, steps map[uint32]migration) error {
+	v, ok, err := getMeta(db, metaFormat)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &CorruptionError{Path: dir, Key: "m" + metaFormat, Err: errors.New("no format number")}
+	}
+	have, err := decodeUint32(metaFormat, v)
+	if err != nil {
+		return err
+	}
+	if have > want {
+		return o.refuse(nil, "use the newer version of this program that wrote it", "the store in %s has format %d, this program knows %d", dir, have, want)
+	}
+	for ; have < want; have++ {
+		step, ok := steps[have]
+		if !ok {
+			return o.refuse(nil, "use an older version of this program first", "the store in %s has format %d, which is too old", dir, have)
+		}
+		if err := step(db); err != nil {
+			return fmt.Errorf("persistence: migrate %s from format %d: %w", dir, have, err)
+		}
+	}
+	return nil
+}
+
+// checkPair checks the state against the log, or gives a new state its identity.
+func (o *opening) checkPair() error {
+	s := o.state
+	v, ok, err := s.Meta(metaStoreID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if !o.mayCreateState() || s.Applied() != 0 {
+			return o.stateMissing(s.o.Dir)
+		}
+		return o.identifyState()
+	}
+	id, err := decodeStoreID(v)
+	if err != nil {
+		return err
+	}
+	if id != o.id {
+		return o.refuse(nil, "put folders together that belong together: a restored or moved folder is the wrong one",
+			"the state in %s has store id %v, the log in %s has %v", s.o.Dir, id, o.logDir(), o.id)
+	}
+	if err := o.checkFormat(s.db, s.o.Dir, formatState, stateMigrations()); err != nil {
+		return err
+	}
+	if err := o.checkServerID(); err != nil {
+		return err
+	}
+	applied, logged, complete := jute.Zxid(s.Applied()), jute.Zxid(o.log.LastLogged()), o.log.CompleteFrom()
+	if applied < complete {
+		return o.refuse(nil, "restore the newer state folder; the log no longer has what it lacks",
+			"the state in %s ends at zxid %v and the log in %s begins after %v", s.o.Dir, applied, o.logDir(), complete)
+	}
+	if logged < applied {
+		return o.refuse(nil, "restore the newer log folder; writes this server acknowledged may be in it",
+			"the log in %s ends at zxid %v, the state in %s is at %v", o.logDir(), logged, s.o.Dir, applied)
+	}
+	return nil
+}
+
+func (o *opening) identifyState() error {
+	b := o.state.NewBatch()
+	b.SetMeta(metaFormat, encodeUint32(formatState))
+	b.SetMeta(metaStoreID, o.id[:])
+	b.SetMeta(metaServerID, encodeInt64(o.ServerID))
+	if err := b.Commit(0); err != nil {
+		return err
+	}
+	if err := o.state.db.Flush(); err != nil {
+		return fmt.Errorf("persistence: create the state: %w", err)
+	}
+	return o.checkServerID()
+}
+
+// checkServerID compares myid with both stores. A store made standalone (0) takes on the id that it
+// first gets in an ensemble; the log first, so that a crash in between leaves a 0 in the state, which
+// matches.
+func (o *opening) checkServerID() error {
+	inLog, err := getMetaInt64(o.log.db, metaServerID)
+	if err != nil {
+		return err
+	}
+	inState, err := getMetaInt64(o.state.db, metaServerID)
+	if err != nil {
+		return err
+	}
+	if inLog != inState && inState != 0 {
+		return o.refuse(nil, "put folders together that belong together", "the log in %s is of server %d, the state in %s of server %d", o.logDir(), inLog, o.state.o.Dir, inState)
+	}
+	if inLog != o.ServerID && inLog != 0 && o.ServerID != 0 {
+		return o.refuse(nil, "set the right myid, or the right dataDir", "the folders are of server %d, this is server %d", inLog, o.ServerID)
+	}
+	id := max(inLog, o.ServerID)
+	if inLog != id {
+		if err := o.log.db.Set(metaKey(metaServerID), encodeInt64(id), pebble.Sync); err != nil {
+			return fmt.Errorf("persistence: set the server id: %w", err)
+		}
+		if err := o.log.db.Flush(); err != nil {
+			return fmt.Errorf("persistence: set the server id: %w", err)
+		}
+	}
+	if inState != id {
+		b := o.state.NewBatch()
+		b.SetMeta(metaServerID, encodeInt64(id))
+		if err := b.Commit(o.state.Applied()); err != nil {
+			return err
+		}
+		return o.state.db.Flush()
+	}
+	return nil
+}

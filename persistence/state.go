@@ -1,8 +1,13 @@
 package persistence
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
@@ -10,114 +15,253 @@ import (
 
 // StateOptions are the settings of OpenState. The zero value of a field means its default.
 type StateOptions struct {
-	// Dir is the store's own folder (<dataDir>/zk-state-<n>).
-	Dir    string
-	FS     vfs.FS
+	// Dir is the store's own folder (<dataDir>/zk-state-<n>); it must exist or be creatable.
+	Dir string
+	// FS is the file system; nil means the machine's.
+	FS vfs.FS
+	// Logger gets what Pebble has to say; nil means silence.
 	Logger *slog.Logger
 	// FlushTxns and FlushBytes start a flush by themselves at a Commit once that many txns (zxids)
-	// or bytes are not durable yet (defaults 10,000 and 4 MiB); so redo at a start stays short.
+	// or bytes are not durable yet (defaults 10,000 and 4 MiB), so that redo at a start stays short
+	// and the log can be purged. Negative: never.
 	FlushTxns, FlushBytes int64
 	// MemtableBytes is the size of a memtable (default 16 MiB). A batch must stay well below half.
 	MemtableBytes int
-	// CacheBytes is the block cache (default 16 MiB).
+	// CacheBytes is the block cache (default 16 MiB; it is Go heap without cgo).
 	CacheBytes int64
 }
 
-// OpenState opens or creates the state store alone. A server uses Open.
-func OpenState(o StateOptions) (*State, error) { return nil, nil }
+const (
+	defaultFlushTxns     = 10_000
+	defaultFlushBytes    = 4 << 20
+	defaultMemtableBytes = 16 << 20
+	defaultCacheBytes    = 16 << 20
 
-// State is the znode tree on disk as it was at one zxid.
-type State struct{}
+	// flushesMax bounds the flushes that were asked for and are not finished.
+	flushesMax = 64
+)
 
-// Start sets the callbacks: onDurable after each finished flush with the mark it made durable (the
-// purger's cue), onFail at most once with the first background failure; both on their own goroutine.
-func (s *State) Start(onDurable func(Applied), onFail func(error)) {}
+// State is the znode tree on disk as it was at one zxid (I3): each batch is a step from one applied mark
+// to the next, and since there is no write-ahead log, what survives a crash is what the finished
+// flushes wrote: a prefix of the batches, never part of one.
+type State struct {
+	o      StateOptions
+	logger *slog.Logger
+	db     *pebble.DB
+	cache  *pebble.Cache
+	lock   *pebble.Lock
+	fail   *failure
+	// logged, if set, is the log's mark that no Commit may pass (I8); set before the first Commit.
+	logged func() Logged
 
-// Applied is the mark of the last Commit (or what was found at the open).
-func (s *State) Applied() Applied { return 0 }
+	applied atomic.Int64 // last Commit
+	durable atomic.Int64 // last finished flush
 
-// DurableApplied is the mark that a power cut can't take back: that of the last finished flush.
-func (s *State) DurableApplied() Applied { return 0 }
+	mu      sync.Mutex // guards the fields to flushing, and orders Commit before FlushAsync
+	last    *flushing  // the flush asked for last
+	unasked int64      // bytes committed since
+	askedAt int64      // the applied mark it covers
 
-// FlushAsync starts making everything committed so far durable. Done closes when it is (or when the
-// store failed or closed).
-func (s *State) FlushAsync() (done <-chan struct{}, err error) { return nil, nil }
-
-// GetNode reads a node's record into buf (grown as needed; rec is buf's storage). Root is "/".
-func (s *State) GetNode(path string, buf []byte) (rec []byte, ok bool, err error) {
-	return nil, false, nil
+	flushes   chan *flushing
+	onDurable atomic.Pointer[func(Applied)]
+	stop      chan struct{}
+	stopped   sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
 }
 
-// GetData reads a node's data that is kept under its own key.
-func (s *State) GetData(path string, buf []byte) (data []byte, ok bool, err error) {
-	return nil, false, nil
+// flushing is a flush under way.
+type flushing struct {
+	applied int64
+	pebble  <-chan struct{} // closed by Pebble when it is on disk
+	done    chan struct{}   // closed when the mark has moved, the store failed or closed
 }
 
-// Cursor is a place in the key order of ScanNodes; nil is the beginning. It may be kept and copied.
-type Cursor []byte
-
-// ScanNodes calls fn for at most limit nodes after the cursor, parents before children, siblings
-// together in name order; the slices are valid during the call. The root comes first with parent ""
-// and name "". more tells whether there may be nodes after next.
-func (s *State) ScanNodes(after Cursor, limit int, fn func(parent, name, rec []byte) error) (next Cursor, more bool, err error) {
-	return nil, false, nil
+// OpenState opens or creates the state store alone. A server uses Open. Errors: *CorruptionError, or
+// what the folder answers.
+func OpenState(o StateOptions) (*State, error) {
+	o = o.withDefaults()
+	s := &State{
+		o: o, logger: orDiscard(o.Logger),
+		flushes: make(chan *flushing, flushesMax), stop: make(chan struct{}),
+	}
+	s.fail = newFailure(s.logger)
+	if err := o.FS.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("persistence: create %s: %w", o.Dir, err)
+	}
+	lock, err := pebble.LockDirectory(o.Dir, o.FS)
+	if err != nil {
+		return nil, &lockError{dir: o.Dir, err: err}
+	}
+	s.lock = lock
+	s.cache = pebble.NewCache(o.CacheBytes)
+	if err := s.open(); err != nil {
+		if s.db != nil {
+			_ = s.db.Close()
+		}
+		s.cache.Unref()
+		_ = lock.Close()
+		return nil, err
+	}
+	s.stopped.Go(s.flushLoop) // ended by Close
+	return s, nil
 }
 
-// ScanChildren calls fn for at most limit children of parent with names greater than afterName ("":
-// from the first), in byte order of the names.
-func (s *State) ScanChildren(parent, afterName string, limit int, fn func(name, rec []byte) error) (more bool, err error) {
-	return false, nil
+func (o StateOptions) withDefaults() StateOptions {
+	o.FS = orDefaultFS(o.FS)
+	if o.FlushTxns == 0 {
+		o.FlushTxns = defaultFlushTxns
+	}
+	if o.FlushBytes == 0 {
+		o.FlushBytes = defaultFlushBytes
+	}
+	if o.MemtableBytes <= 0 {
+		o.MemtableBytes = defaultMemtableBytes
+	}
+	if o.CacheBytes <= 0 {
+		o.CacheBytes = defaultCacheBytes
+	}
+	return o
 }
 
-// ForEachSession calls fn for every session in the order of ids.
-func (s *State) ForEachSession(fn func(id jute.SessionID, timeoutMillis int32) error) error {
+func (s *State) open() error {
+	if err := checkManifest(s.o.FS, s.o.Dir); err != nil {
+		return err
+	}
+	o := baseOptions(s.o.FS, s.lock, s.logger, s.fail, s.cache)
+	o.DisableWAL = true
+	o.MemTableSize = uint64(s.o.MemtableBytes)
+	o.MemTableStopWritesThreshold = 4
+	db, err := openPebble(s.o.Dir, o)
+	if err != nil {
+		return err
+	}
+	s.db = db
+	applied, err := getMetaInt64(db, metaApplied)
+	if err != nil {
+		return err
+	}
+	s.applied.Store(applied)
+	s.durable.Store(applied)
+	s.askedAt = applied
 	return nil
 }
 
-// ForEachEphemeral calls fn for every ephemeral, in the order of session ids, then paths.
-func (s *State) ForEachEphemeral(fn func(id jute.SessionID, path []byte) error) error { return nil }
+// Start sets the callbacks: onDurable after each finished flush with the mark it made durable (the
+// purger's cue), onFail at most once, on a goroutine of its own, with the first background failure.
+// Either may be nil. onDurable must not block for long: flushes are noticed by the same goroutine.
+func (s *State) Start(onDurable func(Applied), onFail func(error)) {
+	if onDurable != nil {
+		s.onDurable.Store(&onDurable)
+	}
+	s.fail.start(onFail)
+}
 
-// ForEachCandidate calls fn for every container and TTL node.
-func (s *State) ForEachCandidate(fn func(path, rec []byte) error) error { return nil }
+// Applied is the mark of the last Commit (or what was found at the open).
+func (s *State) Applied() Applied { return Applied(s.applied.Load()) }
 
-// ForEachACL calls fn for every ACL list, in the order of ids.
-func (s *State) ForEachACL(fn func(id int64, rec []byte) error) error { return nil }
+// DurableApplied is the mark that a power cut can't take back: that of the last finished flush. A
+// memtable that Pebble flushed by itself counts only with the next flush asked for.
+func (s *State) DurableApplied() Applied { return Applied(s.durable.Load()) }
 
-// Meta reads a meta value; see the Meta... names. ok is false when there is none.
-func (s *State) Meta(name string) (value []byte, ok bool, err error) { return nil, false, nil }
+// FlushAsync starts making everything committed so far durable. Done closes when it is, or when the
+// store failed or closed; DurableApplied tells which.
+func (s *State) FlushAsync() (done <-chan struct{}, err error) {
+	if err := s.fail.get(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, err := s.flushLocked()
+	if err != nil {
+		return nil, err
+	}
+	return f.done, nil
+}
 
-// Close flushes and closes.
-func (s *State) Close() error { return nil }
+// flushLocked asks Pebble for a flush, unless the last one asked for covers everything.
+func (s *State) flushLocked() (*flushing, error) {
+	applied := s.applied.Load()
+	if s.last != nil && s.unasked == 0 {
+		return s.last, nil
+	}
+	// The mark is read before Pebble changes memtables: whatever was committed is in those it flushes.
+	ch, err := s.db.AsyncFlush()
+	if err != nil {
+		return nil, fmt.Errorf("persistence: flush the state at %v: %w", jute.Zxid(applied), err)
+	}
+	f := &flushing{applied: applied, pebble: ch, done: make(chan struct{})}
+	select {
+	case s.flushes <- f:
+	case <-s.stop:
+		return nil, ErrClosed
+	case <-s.fail.done:
+		return nil, s.fail.get()
+	}
+	s.last, s.unasked, s.askedAt = f, 0, applied
+	return f, nil
+}
 
-// StateBatch gathers changes that become visible and durable together. Not safe for concurrent use.
-// What is passed in is copied.
-type StateBatch struct{}
+// flushLoop waits for flushes in order and moves the durable mark.
+func (s *State) flushLoop() {
+	for {
+		select {
+		case <-s.stop:
+			s.drainFlushes()
+			return
+		case f := <-s.flushes:
+			select {
+			case <-f.pebble:
+				s.flushed(f)
+			case <-s.stop:
+			case <-s.fail.done: // Pebble tries for ever; we don't wait
+			}
+			close(f.done)
+		}
+	}
+}
 
-// NewBatch begins a batch. It ends with Commit or Discard.
-func (s *State) NewBatch() *StateBatch { return nil }
+func (s *State) drainFlushes() {
+	for {
+		select {
+		case f := <-s.flushes:
+			close(f.done)
+		default:
+			return
+		}
+	}
+}
 
-// The setters and deleters. Later ones win. rec, data and value are opaque here.
+func (s *State) flushed(f *flushing) {
+	if s.fail.failed.Load() {
+		return
+	}
+	s.durable.Store(f.applied)
+	if fn := s.onDurable.Load(); fn != nil {
+		(*fn)(Applied(f.applied))
+	}
+}
 
-func (b *StateBatch) SetNode(path string, rec []byte)                   {}
-func (b *StateBatch) DeleteNode(path string)                            {}
-func (b *StateBatch) SetData(path string, data []byte)                  {}
-func (b *StateBatch) DeleteData(path string)                            {}
-func (b *StateBatch) SetSession(id jute.SessionID, timeoutMillis int32) {}
-func (b *StateBatch) DeleteSession(id jute.SessionID)                   {}
-func (b *StateBatch) SetEphemeral(id jute.SessionID, path string)       {}
-func (b *StateBatch) DeleteEphemeral(id jute.SessionID, path string)    {}
-func (b *StateBatch) SetCandidate(path string, rec []byte)              {}
-func (b *StateBatch) DeleteCandidate(path string)                       {}
-func (b *StateBatch) SetACL(id int64, rec []byte)                       {}
-func (b *StateBatch) DeleteACL(id int64)                                {}
-func (b *StateBatch) SetMeta(name string, value []byte)                 {}
+// Meta reads a meta value; ok is false when there is none.
+func (s *State) Meta(name string) (value []byte, ok bool, err error) { return getMeta(s.db, name) }
 
-// Len is the size of the batch in bytes.
-func (b *StateBatch) Len() int { return 0 }
-
-// Commit writes the batch as one step that carries the applied mark, which may not go back. Not
-// durable before a flush. The batch is finished afterwards, also on error.
-func (b *StateBatch) Commit(applied Applied) error { return nil }
-
-// Discard drops the batch.
-func (b *StateBatch) Discard() {}
+// Close makes what was committed durable and closes. After a failure it only returns that: Pebble is
+// not touched again.
+func (s *State) Close() error {
+	s.closeOnce.Do(func() {
+		done, err := s.FlushAsync()
+		if err == nil {
+			<-done
+		}
+		close(s.stop)
+		s.stopped.Wait()
+		if ferr := s.fail.get(); ferr != nil {
+			s.closeErr = ferr
+			return
+		}
+		err = errors.Join(err, s.db.Close())
+		s.cache.Unref()
+		s.closeErr = errors.Join(err, s.lock.Close())
+	})
+	return s.closeErr
+}

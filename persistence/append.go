@@ -1,0 +1,316 @@
+package persistence
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"zk/jute"
+)
+
+// flight is one write on its way to the disk. Flights are made once and go round, with their memory.
+type flight struct {
+	batch   *pebble.Batch
+	entries []Entry
+	bytes   int
+	start   time.Time
+}
+
+// pipeline carries entries from Append to onDurable.
+//
+// There are two ways to Pebble. When nothing is queued and nothing in flight, the owner hands its entry
+// over itself inside Append: a lone writer then waits for a plain write and fdatasync and is spared the
+// wake-up of the appender. Otherwise the entry is queued, and the appender takes all that has gathered
+// while a flight was not free; the busier the disk, the larger the writes.
+type pipeline struct {
+	log *Log
+
+	mu       sync.Mutex
+	work     sync.Cond // the appender waits here: entries queued and a free flight, or stopping
+	room     sync.Cond // the owner waits here for held to fall
+	queue    []Entry   // queue[head:] waits; guarded by mu
+	head     int
+	held     int       // bytes taken and not given back; guarded by mu
+	waiting  bool      // the owner waits for room; guarded by mu
+	idle     bool      // the appender waits for work; guarded by mu
+	applying bool      // someone is in hand; guarded by mu
+	stopping bool      // guarded by mu
+	started  bool      // guarded by mu
+	free     []*flight // guarded by mu
+	spare    [][]Entry // memory for flights' entries; guarded by mu
+	last     jute.Zxid // last entry taken; owned by the owner
+
+	flying    chan *flight // in order; closed by the appender at its end
+	onDurable func([]Entry)
+	done      sync.WaitGroup
+}
+
+func (p *pipeline) init(l *Log, last jute.Zxid) {
+	p.log, p.last = l, last
+	p.work.L, p.room.L = &p.mu, &p.mu
+	l.fail.wake = p.wakeAll
+	p.flying = make(chan *flight, flightsMax)
+	for range flightsMax {
+		p.free = append(p.free, &flight{})
+	}
+}
+
+func (p *pipeline) start(onDurable func([]Entry)) {
+	p.onDurable = onDurable
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.started || p.stopping {
+		return
+	}
+	p.started = true
+	p.done.Go(p.appendLoop)
+	p.done.Go(p.syncLoop)
+}
+
+// append is Log.Append.
+func (p *pipeline) append(e Entry) error {
+	if !Follows(p.last, e.Zxid) {
+		return fmt.Errorf("%w: %v after %v", ErrOrder, e.Zxid, p.last)
+	}
+	p.mu.Lock()
+	for p.held > 0 && p.held+len(e.Bytes) > p.log.o.QueueBytesMax && !p.stopping && !p.log.fail.failed.Load() {
+		p.waiting = true
+		p.room.Wait()
+	}
+	if p.stopping {
+		p.mu.Unlock()
+		return ErrClosed
+	}
+	if err := p.log.fail.get(); err != nil {
+		p.mu.Unlock()
+		return err
+	}
+	p.last = e.Zxid
+	p.held += len(e.Bytes)
+	if p.started && !p.log.o.PlainCommit && !p.applying && p.head == len(p.queue) && len(p.free) == flightsMax {
+		f := p.takeFlight()
+		f.entries = append(f.entries, e)
+		f.bytes = len(e.Bytes)
+		p.applying = true
+		p.mu.Unlock()
+		p.hand(f)
+		p.mu.Lock()
+		p.applying = false
+		wake := p.stopping
+		p.mu.Unlock()
+		if wake {
+			p.work.Signal()
+		}
+		return nil
+	}
+	p.queue = append(p.queue, e)
+	wake := p.idle && len(p.free) > 0
+	p.mu.Unlock()
+	if wake {
+		p.work.Signal()
+	}
+	return nil
+}
+
+// takeFlight takes a free flight; mu is held and there is one.
+func (p *pipeline) takeFlight() *flight {
+	f := p.free[len(p.free)-1]
+	p.free = p.free[:len(p.free)-1]
+	if n := len(p.spare); n > 0 {
+		f.entries, p.spare = p.spare[n-1], p.spare[:n-1]
+	}
+	return f
+}
+
+// appendLoop is the appender: it ends when stopping and all that was queued is handed over.
+func (p *pipeline) appendLoop() {
+	defer close(p.flying)
+	for {
+		p.mu.Lock()
+		for !p.runnable() {
+			p.idle = true
+			p.work.Wait()
+		}
+		p.idle = false
+		if p.log.fail.failed.Load() || p.head == len(p.queue) {
+			p.mu.Unlock()
+			return
+		}
+		f := p.takeFlight()
+		p.fill(f)
+		p.applying = true
+		p.mu.Unlock()
+
+		p.hand(f)
+
+		p.mu.Lock()
+		p.applying = false
+		p.mu.Unlock()
+	}
+}
+
+// runnable tells whether the appender may go on: to write what is queued, or to end. mu is held.
+func (p *pipeline) runnable() bool {
+	switch {
+	case p.log.fail.failed.Load():
+		return true
+	case p.applying:
+		return false
+	case p.head < len(p.queue):
+		return len(p.free) > 0
+	}
+	return p.stopping
+}
+
+// fill moves what is queued into a flight, up to BatchBytesMax; mu is held.
+func (p *pipeline) fill(f *flight) {
+	n := p.head
+	for n < len(p.queue) && (n == p.head || f.bytes+len(p.queue[n].Bytes) <= p.log.o.BatchBytesMax) {
+		f.bytes += len(p.queue[n].Bytes)
+		n++
+	}
+	f.entries = append(f.entries, p.queue[p.head:n]...)
+	clear(p.queue[p.head:n]) // the memory of entries must not hang on the queue
+	p.head = n
+	if p.head == len(p.queue) {
+		p.queue, p.head = p.queue[:0], 0
+	} else if p.head > cap(p.queue)/2 {
+		rest := copy(p.queue, p.queue[p.head:])
+		clear(p.queue[rest:])
+		p.queue, p.head = p.queue[:rest], 0
+	}
+}
+
+// hand builds the batch and gives it to Pebble and then to the syncer. Only one goroutine is here at a
+// time, as applying says.
+func (p *pipeline) hand(f *flight) {
+	if f.batch == nil {
+		f.batch = p.log.db.NewBatch(pebble.WithInitialSizeBytes(8<<10), pebble.WithMaxRetainedSizeBytes(2*defaultBatchBytesMax))
+	}
+	var mark [durableMarkLen]byte
+	putDurableMark(mark[:], uint64(p.log.lastLogged.Load()))
+	_ = f.batch.LogData(mark[:], nil) // into memory: never fails
+	for i := range f.entries {
+		e := &f.entries[i]
+		op := f.batch.SetDeferred(entryKeyLen, len(e.Bytes))
+		putEntryKey(op.Key, e.Zxid)
+		copy(op.Value, e.Bytes)
+		_ = op.Finish() // a batch without index: never fails
+	}
+	f.start = time.Now()
+	if err := p.apply(f.batch); err != nil {
+		p.log.fail.fail(fmt.Errorf("persistence: append %v: %w", f.entries[0].Zxid, err))
+		return
+	}
+	p.flying <- f
+}
+
+// apply is the one place that knows the experimental way: the batch is in Pebble when it returns, in
+// order, and wait tells when it is durable.
+func (p *pipeline) apply(b *pebble.Batch) error {
+	if p.log.o.PlainCommit {
+		return p.log.db.Apply(b, pebble.Sync)
+	}
+	return p.log.db.ApplyNoSyncWait(b, pebble.Sync)
+}
+
+func (p *pipeline) wait(b *pebble.Batch) error {
+	if p.log.o.PlainCommit {
+		return nil
+	}
+	return b.SyncWait()
+}
+
+// syncLoop is the syncer: it ends when the appender has ended and all flights are down, or at a
+// failure.
+func (p *pipeline) syncLoop() {
+	var before time.Time
+	for f := range p.flying {
+		err := p.wait(f.batch)
+		if err == nil {
+			err = p.log.fail.get()
+		}
+		if err != nil {
+			p.log.fail.fail(fmt.Errorf("persistence: sync %v: %w", f.entries[0].Zxid, err))
+			return
+		}
+		p.land(f, &before)
+	}
+}
+
+// land acknowledges a durable flight and puts it back.
+func (p *pipeline) land(f *flight, before *time.Time) {
+	l := p.log
+	last := f.entries[len(f.entries)-1].Zxid
+	l.history.add(f.entries[0].Zxid, last, f.bytes)
+	l.lastLogged.Store(int64(last))
+	if l.o.OnSync != nil {
+		now := time.Now()
+		start := f.start
+		if before.After(start) {
+			start = *before
+		}
+		l.o.OnSync(now.Sub(start), len(f.entries), f.bytes)
+		*before = now
+	}
+	// The disk must not idle while the callee applies: the flight goes back first, its entries are
+	// swapped out for it.
+	f.batch.Reset()
+	entries, bytes := f.entries, f.bytes
+	f.entries, f.bytes = nil, 0
+	p.mu.Lock()
+	p.free = append(p.free, f)
+	wake := p.idle && p.head < len(p.queue)
+	p.mu.Unlock()
+	if wake {
+		p.work.Signal()
+	}
+
+	if p.onDurable != nil {
+		p.onDurable(entries)
+	}
+	clear(entries)
+
+	p.mu.Lock()
+	p.spare = append(p.spare, entries[:0])
+	p.held -= bytes
+	wake = p.waiting
+	p.waiting = false
+	p.mu.Unlock()
+	if wake {
+		p.room.Signal()
+	}
+}
+
+// wakeAll lets every waiter look at the failure.
+func (p *pipeline) wakeAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.work.Broadcast()
+	p.room.Broadcast()
+}
+
+// stop lets the goroutines finish what was appended, and waits for them; after a failure it does not
+// wait, since they may be held.
+func (p *pipeline) stop() {
+	p.mu.Lock()
+	p.stopping = true
+	started := p.started
+	p.mu.Unlock()
+	p.work.Broadcast()
+	p.room.Broadcast()
+	if !started {
+		return
+	}
+	ended := make(chan struct{})
+	go func() { // ends with the loops, or with the process after a failure
+		p.done.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-p.log.fail.done:
+	}
+}

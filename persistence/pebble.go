@@ -1,0 +1,164 @@
+package persistence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// failure is the first final error of a store and the way it is told. The zero value works.
+type failure struct {
+	logger *slog.Logger
+	failed atomic.Bool // fast check on hot paths; set before fn is told
+	done   chan struct{}
+
+	mu  sync.Mutex
+	err error       // the first failure; guarded by mu
+	fn  func(error) // told once, from Start on; guarded by mu
+
+	wake func() // wakes whoever waits inside the store; immutable once the store is open
+}
+
+func newFailure(logger *slog.Logger) *failure {
+	return &failure{logger: logger, done: make(chan struct{})}
+}
+
+// fail records the first failure and tells it.
+func (f *failure) fail(err error) {
+	f.mu.Lock()
+	if f.err != nil {
+		f.mu.Unlock()
+		return
+	}
+	f.err = err
+	f.failed.Store(true)
+	close(f.done)
+	fn := f.fn
+	f.mu.Unlock()
+	f.logger.Error("store failed, the server has to end", "err", err)
+	// Both on goroutines of their own, which end with the calls: we may hold Pebble's locks.
+	if f.wake != nil {
+		go f.wake()
+	}
+	if fn != nil {
+		go fn(err)
+	}
+}
+
+// start sets the callback; a failure from before is told at once.
+func (f *failure) start(fn func(error)) {
+	f.mu.Lock()
+	f.fn = fn
+	err := f.err
+	f.mu.Unlock()
+	if err != nil && fn != nil {
+		go fn(err)
+	}
+}
+
+// get is the failure, or nil.
+func (f *failure) get() error {
+	if !f.failed.Load() {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// pebbleLogger passes what Pebble says to slog. Pebble's Fatalf may not return; the default one ends
+// the process at once, without our message and exit code. Ours reports the failure and holds the
+// calling goroutine, so that Pebble does nothing more, until the server has ended the process.
+type pebbleLogger struct {
+	logger *slog.Logger
+	fail   *failure
+}
+
+func (l pebbleLogger) Infof(format string, args ...any) {
+	if l.logger.Enabled(context.Background(), slog.LevelDebug) {
+		l.logger.Debug("pebble", "text", fmt.Sprintf(format, args...))
+	}
+}
+
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.logger.Warn("pebble", "text", fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	l.fail.fail(fmt.Errorf("persistence: pebble: "+format, args...))
+	select {}
+}
+
+// listener makes every background error of a store its failure: a flush that can't be written, a table
+// that can't be read. Corruption met by a reader is an error of that read (and logged), not of the store.
+func listener(logger *slog.Logger, f *failure) *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			f.fail(fmt.Errorf("persistence: background write: %w", err))
+		},
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			logger.Error("corrupt data", "path", i.Path, "err", i.Details)
+		},
+		DiskSlow: func(i pebble.DiskSlowInfo) {
+			logger.Warn("disk slow", "path", i.Path, "took", i.Duration)
+		},
+	}
+}
+
+// orDiscard makes a nil logger usable.
+func orDiscard(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l
+}
+
+func orDefaultFS(fs vfs.FS) vfs.FS {
+	if fs == nil {
+		return vfs.Default
+	}
+	return fs
+}
+
+// baseOptions are what both stores have in common.
+func baseOptions(fs vfs.FS, lock *pebble.Lock, logger *slog.Logger, f *failure, cache *pebble.Cache) *pebble.Options {
+	o := &pebble.Options{
+		FS:                 fs,
+		Lock:               lock,
+		Cache:              cache,
+		FormatMajorVersion: formatMajor,
+		Logger:             pebbleLogger{logger, f},
+		EventListener:      listener(logger, f),
+		MaxOpenFiles:       1000,
+	}
+	// One shard: a server has few stores, and each shard is a goroutine.
+	o.Experimental.FileCacheShards = 1
+	return o
+}
+
+// getMeta reads a meta value into memory of its own.
+func getMeta(db *pebble.DB, name string) (v []byte, ok bool, err error) {
+	b, closer, err := db.Get(metaKey(name))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, readError("m"+name, err)
+	}
+	v = append([]byte{}, b...)
+	return v, true, closer.Close()
+}
+
+func getMetaInt64(db *pebble.DB, name string) (int64, error) {
+	v, ok, err := getMeta(db, name)
+	if err != nil || !ok {
+		return 0, err
+	}
+	return decodeInt64(name, v)
+}
