@@ -19,8 +19,8 @@
 // quantiles of the last ten minutes, in five parts of two minutes; mntr those since the start. Somebody
 // must call Rotate about once a minute for the first; every read does it too.
 //
-// Memory is bounded: a histogram grows by chunks of 32 counters only where values fall, to 31 KiB at
-// the very most and commonly 2; a keyed family keeps setKeysMax keys and folds all others into one.
+// Memory is bounded: a summary grows by chunks of 32 counters only where values fall, to 60 KiB at the
+// very most and commonly 4; a keyed family keeps setKeysMax keys and folds all others into one.
 //
 // Rules and names: org.apache.zookeeper.server.ServerMetrics, metrics.impl.DefaultMetricsProvider,
 // metrics.prometheus.PrometheusMetricsProvider and server.metric.*, as described in the metrics

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -17,11 +18,20 @@ const (
 	OtherKey = "_other"
 )
 
-// keyed is a bounded map from a label value to a metric. Looking up a known key takes a read lock.
+// keyed is a bounded map from a label value to a metric. Looking up a known key takes no lock: the map
+// is replaced, never changed, which its bound makes cheap.
 type keyed[T any] struct {
-	mu    sync.RWMutex
-	byKey map[string]*T // guarded by mu; entries are never removed
-	make  func() *T     // immutable after New
+	byKey atomic.Pointer[map[string]*T] // nil or immutable; replaced under mu
+	mu    sync.Mutex
+	make  func() *T // immutable after New
+}
+
+// all is the map at this moment; it must not be changed.
+func (k *keyed[T]) all() map[string]*T {
+	if m := k.byKey.Load(); m != nil {
+		return *m
+	}
+	return nil
 }
 
 // get returns the metric of key, making it at the first call, or the shared one beyond the bound.
@@ -29,38 +39,32 @@ func (k *keyed[T]) get(key string) *T {
 	if len(key) > keyBytesMax {
 		key = key[:keyBytesMax]
 	}
-	k.mu.RLock()
-	m := k.byKey[key]
-	k.mu.RUnlock()
-	if m != nil {
+	if m := k.all()[key]; m != nil {
 		return m
 	}
-	// The key may be a part of a request's buffer, and Prometheus refuses labels that are not UTF-8.
+	// Prometheus refuses labels that are not UTF-8. The copy is because the key may be a part of a
+	// request's buffer.
 	key = strings.Clone(strings.ToValidUTF8(key, "?"))
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if m := k.byKey[key]; m != nil {
+	old := k.all()
+	if _, known := old[key]; !known && len(old) >= setKeysMax {
+		key = OtherKey
+	}
+	if m := old[key]; m != nil {
 		return m
 	}
-	if len(k.byKey) >= setKeysMax {
-		key = OtherKey
-		if m := k.byKey[key]; m != nil {
-			return m
-		}
-	}
-	if k.byKey == nil {
-		k.byKey = make(map[string]*T)
-	}
-	m = k.make()
-	k.byKey[key] = m
+	next := make(map[string]*T, len(old)+1)
+	maps.Copy(next, old)
+	m := k.make()
+	next[key] = m
+	k.byKey.Store(&next)
 	return m
 }
 
 // each calls f for every key in order of the keys.
 func (k *keyed[T]) each(f func(key string, m *T)) {
-	k.mu.RLock()
-	all := maps.Clone(k.byKey)
-	k.mu.RUnlock()
+	all := k.all()
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		f(key, all[key])
 	}

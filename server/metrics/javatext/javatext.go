@@ -57,11 +57,17 @@ func appendFraction(dst []byte, start int) []byte {
 }
 
 // Round4 rounds to four decimals, halves away from zero: the precision of every average that the Java
-// server shows (AvgMinMaxCounter.getAvg).
+// server shows (AvgMinMaxCounter.getAvg). f must not be negative.
 func Round4(f float64) float64 {
+	// strconv rounds the exact value, but halves to even. An exact half of a ten-thousandth is an odd
+	// number of 32nds.
+	if thirtySeconds := f * 32; math.Mod(thirtySeconds, 2) == 1 {
+		const tenThousandthsPer32nd = 312.5
+		return (thirtySeconds*tenThousandthsPer32nd + 0.5) / 10000
+	}
 	rounded, err := strconv.ParseFloat(strconv.FormatFloat(f, 'f', 4, 64), 64)
 	if err != nil {
-		return f
+		return f // NaN and infinities are read back without error; there is no other text
 	}
 	return rounded
 }
