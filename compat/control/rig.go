@@ -83,6 +83,17 @@ func Start(t testing.TB) *Rig {
 	return r
 }
 
+// RestartHosts is where clients connect that live through a restart: the
+// server itself, but with Java the proxy, which lets nobody in before the
+// server serves. A Java server that starts accepts connections too early and
+// never answers some of them; the client then waits for its session's length.
+func (r *Rig) RestartHosts() string {
+	if Kind() == harness.Java {
+		return r.Proxy.Addr()
+	}
+	return r.Server.Addr
+}
+
 // Up starts the server if it is down, on the same port and data, and returns
 // when it serves.
 func (r *Rig) Up() error {
@@ -94,6 +105,7 @@ func (r *Rig) Up() error {
 	if err := r.Server.Restart(); err != nil {
 		return err
 	}
+	r.Proxy.Heal()
 	r.down = false
 	return nil
 }
@@ -103,6 +115,7 @@ func (r *Rig) Stop() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.down = true
+	r.Proxy.Partition()
 	return r.Server.Stop()
 }
 
@@ -111,6 +124,7 @@ func (r *Rig) Kill() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.down = true
+	r.Proxy.Partition()
 	r.Server.Kill()
 	return nil
 }

@@ -33,6 +33,7 @@ func runPytest(t *testing.T, args ...string) {
 	control.Run(t, cmd,
 		"ZK_HOSTS="+rig.Server.Addr,
 		"ZK_PROXY="+rig.Proxy.Addr(),
+		"ZK_RESTART_HOSTS="+rig.RestartHosts(),
 		"ZK_CONTROL="+rig.Serve(t),
 		"ZK_SUPER="+control.SuperPassword,
 		"PYTHONDONTWRITEBYTECODE=1",

@@ -27,6 +27,7 @@ def test_digest_protects(clients, zk, root):
     zk.create(root + "/p", b"private", acl=[acl])
     for call in (
         lambda c: c.get(root + "/p"),
+        lambda c: c.exists(root + "/p"),
         lambda c: c.set(root + "/p", b"x"),
         lambda c: c.get_children(root + "/p"),
         lambda c: c.create(root + "/p/c"),
@@ -35,18 +36,19 @@ def test_digest_protects(clients, zk, root):
     ):
         with pytest.raises(NoAuthError):
             call(zk)
-    # exists needs no permission; delete asks the parent's.
-    assert zk.exists(root + "/p").dataLength == 7
 
     friend = clients(auth_data=[("digest", "alice:secret")])
     assert friend.get(root + "/p")[0] == b"private"
     friend.create(root + "/p/c")
     friend.delete(root + "/p/c")
+    assert friend.exists(root + "/p").dataLength == 7
     assert friend.get_acls(root + "/p")[0] == [acl]
 
     stranger = clients(auth_data=[("digest", "alice:wrong")])
     with pytest.raises(NoAuthError):
         stranger.get(root + "/p")
+    # Deleting asks the parent's permission, not the node's.
+    stranger.delete(root + "/p")
 
 
 def test_add_auth_later_and_several(zk, root):

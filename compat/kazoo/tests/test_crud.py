@@ -39,7 +39,7 @@ def test_create_errors(zk, root):
     zk.create(root + "/e", ephemeral=True)
     with pytest.raises(NoChildrenForEphemeralsError):
         zk.create(root + "/e/a")
-    for name in ["/a/../b", "/a/.", "/nul\x00byte", "/\ufff0"]:
+    for name in ["/a/../b", "/a/.", "/nul\x00byte", "/\x1f", "/\x9f", "/\uf8ff", "/\ufff0", "/emoji-\U0001f9a7"]:
         with pytest.raises((BadArgumentsError, ValueError)):
             zk.create(root + name)
 
@@ -167,7 +167,7 @@ def test_system_nodes(zk):
 
 
 def test_unicode(zk, root):
-    names = ["grün", "Ελληνικά", "日本語", "emoji-\U0001f9a7", "sp ace", "a.b..c", "..."]
+    names = ["grün", "Ελληνικά", "日本語", "sp ace", "a.b..c", "..."]
     for name in names:
         path = f"{root}/{name}"
         assert zk.create(path, name.encode()) == path

@@ -13,7 +13,8 @@ def test_server_version(zk):
 
 
 @pytest.mark.parametrize("word", ["envi", "conf", "srvr", "stat", "cons", "dump", "wchs", "wchp", "wchc", "dirs"])
-def test_words_answer(zk, word):
+def test_words_answer(zk, root, word):
+    zk.exists(root, watch=lambda event: None)
     assert zk.command(word.encode()).strip()
 
 
