@@ -62,8 +62,10 @@ func Default(dir string, opts Options) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if dir != "" {
-		entries = append(entries, Entry{Key: "dataDir", Value: dir})
+	for i := range entries {
+		if entries[i].Key == "dataDir" && dir != "" {
+			entries[i].Value = dir
+		}
 	}
 	c, err := l.load(entries)
 	if err != nil {
