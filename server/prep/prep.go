@@ -63,6 +63,8 @@ type Preparer struct {
 	parent tree.NodeInfo // what find fills when there is no change in flight
 	node   tree.NodeInfo
 	paths  []string
+
+	digester tree.Digester
 }
 
 // New makes a Preparer whose first zxid follows view's last.
@@ -176,7 +178,7 @@ func (p *Preparer) change(path string, info *tree.NodeInfo) *change {
 		if info != nil {
 			c.exists = true
 			c.info = *info
-			c.digest = nodeDigest(path, info)
+			c.digest = int64(info.Digest)
 		}
 	}
 	p.inflight.touch(c, p.zxid)
@@ -186,8 +188,8 @@ func (p *Preparer) change(path string, info *tree.NodeInfo) *change {
 // settle brings the tree's digest and the session's list up to date after a change of c.
 func (p *Preparer) settle(c *change) {
 	digest := int64(0)
-	if c.exists {
-		digest = nodeDigest(c.path, &c.info)
+	if c.exists && !p.opt.NoDigest && tree.Digested(c.path) {
+		digest = int64(p.digester.Node(c.info.DataCRC, &c.info.Stat))
 	}
 	p.digest += digest - c.digest
 	c.digest = digest
@@ -196,13 +198,6 @@ func (p *Preparer) settle(c *change) {
 		owner = jute.SessionID(c.info.Stat.EphemeralOwner)
 	}
 	p.inflight.own(c, owner)
-}
-
-func nodeDigest(path string, info *tree.NodeInfo) int64 {
-	if !tree.Digested(path) {
-		return 0
-	}
-	return tree.NodeDigest(info.DataCRC, &info.Stat)
 }
 
 // sessionOwned reports whether an ephemeralOwner is a session (Java: EphemeralType NORMAL).

@@ -3,6 +3,7 @@ package tree
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"unsafe"
 
 	"zk/jute"
 )
@@ -12,19 +13,19 @@ func DataCRC(path string, data []byte) uint32 {
 	if path == RootPath {
 		path = ""
 	}
-	var buf [256]byte
-	crc := uint32(0)
-	for len(path) > 0 {
-		n := copy(buf[:], path)
-		crc = crc32.Update(crc, crc32.IEEETable, buf[:n])
-		path = path[n:]
-	}
+	// The bytes of the path are read only; a copy would go to the heap, as package crc32 lets its
+	// argument escape.
+	crc := crc32.ChecksumIEEE(unsafe.Slice(unsafe.StringData(path), len(path)))
 	return crc32.Update(crc, crc32.IEEETable, data)
 }
 
-// statCRC continues dataCRC over the stat: five longs, three ints, the owner.
-func statCRC(dataCRC uint32, s *jute.StatPersisted) uint32 {
-	var b [60]byte
+// Digester computes digests of nodes. It holds the memory that takes, so that none is allocated per node;
+// it has one user at a time.
+type Digester struct{ stat [60]byte }
+
+// Node is the part of the tree digest that a node contributes: see NodeDigest.
+func (g *Digester) Node(dataCRC uint32, s *jute.StatPersisted) uint32 {
+	b := &g.stat // five longs, three ints, the owner
 	binary.BigEndian.PutUint64(b[0:], uint64(s.Czxid))
 	binary.BigEndian.PutUint64(b[8:], uint64(s.Mzxid))
 	binary.BigEndian.PutUint64(b[16:], uint64(s.Pzxid))

@@ -39,6 +39,7 @@ type Tree struct {
 	candidates map[string]struct{} // containers and TTL nodes
 	quotas     map[string]*Quota
 	walks      []*Walk
+	digester   Digester
 }
 
 // Saved is what a start finds on disk beside the nodes.
@@ -90,7 +91,7 @@ func (t *Tree) Init() {
 	rn := t.store.Edit(root)
 	rn.DataCRC = DataCRC(RootPath, []byte{})
 	t.store.SetData(root, []byte{})
-	rn.Digest = statCRC(rn.DataCRC, &rn.Stat)
+	rn.Digest = t.digester.Node(rn.DataCRC, &rn.Stat)
 	t.counts = Counts{Nodes: 1, Digest: int64(rn.Digest)}
 	read := []jute.ACL{{Perms: jute.PermRead, ID: jute.ID{Scheme: "world", ID: "anyone"}}}
 	t.initNode(ZookeeperPath, t.acls.open, 0)
@@ -107,7 +108,7 @@ func (t *Tree) initNode(path string, acl []jute.ACL, aversion int32) {
 func (t *Tree) insert(parent Ref, path string, n *Node, data []byte) Ref {
 	n.DataCRC = DataCRC(path, data)
 	if Digested(path) {
-		n.Digest = statCRC(n.DataCRC, &n.Stat)
+		n.Digest = t.digester.Node(n.DataCRC, &n.Stat)
 		t.counts.Digest += int64(n.Digest)
 	}
 	t.counts.Nodes++
@@ -123,7 +124,7 @@ func (t *Tree) restat(path string, n *Node) {
 		return
 	}
 	t.counts.Digest -= int64(n.Digest)
-	n.Digest = statCRC(n.DataCRC, &n.Stat)
+	n.Digest = t.digester.Node(n.DataCRC, &n.Stat)
 	t.counts.Digest += int64(n.Digest)
 }
 
@@ -151,6 +152,7 @@ func (t *Tree) Lookup(path string, info *NodeInfo) bool {
 	info.ACL = t.acls.list(n.ACL)
 	info.DataLength = int32(len(t.store.Data(r)))
 	info.DataCRC = n.DataCRC
+	info.Digest = n.Digest
 	return true
 }
 

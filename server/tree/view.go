@@ -26,6 +26,7 @@ type NodeInfo struct {
 	ACL        []jute.ACL // shared with the tree, immutable
 	DataLength int32      // 0 for null data
 	DataCRC    uint32     // CRC-32 over path and data: the node's digest before its Stat (see NodeDigest)
+	Digest     uint32     // NodeDigest of the node; 0 if it does not count
 }
 
 // Quota is the state of one quota root. A limit of -1 means none.
@@ -58,7 +59,8 @@ type View interface {
 // (reference disk-formats, section 5). dataCRC covers path and data; see DataCRC. Nodes below
 // /zookeeper contribute nothing: ask Digested first.
 func NodeDigest(dataCRC uint32, s *jute.StatPersisted) int64 {
-	return int64(statCRC(dataCRC, s))
+	var g Digester
+	return int64(g.Node(dataCRC, s))
 }
 
 // Digested reports whether the node at path counts in the tree digest.
