@@ -10,7 +10,8 @@
 //	word.Run(conn, server, allowed, extra)        one Write for a reply of common size
 //	drain what is unread, close                   so that no RST overtakes the reply
 //
-// A word counts as one received packet, its reply as none.
+// A word counts as one received packet of 4 bytes and its reply as one sent packet, in the figures of
+// the server and of the connection.
 //
 // The layout of every reply is that of Apache ZooKeeper 3.9.5, to the byte where tools match on it.
 // Where Java prints in the order of a hash table, the order here is by number or by name.

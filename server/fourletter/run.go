@@ -12,15 +12,15 @@ import (
 const chunkBytes = 64 << 10
 
 // Run answers the word on out. allowed is what the whitelist says; extra are the ExtraBytes that
-// followed. The error is that of out; a word in itself can't fail. Nothing is written for telnet's
-// close, nor for stmk without its 8 bytes.
+// followed. The error is that of out; a word in itself can't fail. Nothing is written for an allowed
+// telnet close (one that is not allowed gets Java's refusal like any other), nor for stmk without its 8
+// bytes.
 func (w Word) Run(out io.Writer, srv Server, allowed bool, extra []byte) error {
 	r := &reply{out: out, srv: srv}
 	switch {
-	case w == WordTelnetClose:
-		return nil
 	case !allowed:
 		r.line(w.String(), " is not executed because it is not in the whitelist.")
+	case w == WordTelnetClose:
 	case w == WordStmk:
 		r.setTraceMask(extra)
 	case w.needsServing() && !srv.Serving():

@@ -27,14 +27,14 @@ const (
 func (m *Metrics) AppendMntr(dst []byte, form Form, now time.Time) []byte {
 	m.Rotate(now)
 	w := mntrWriter{dst: dst}
-	print := w.appendDefault
+	appendFamily := w.appendDefault
 	if form == FormPrometheus {
-		print = w.appendPrometheus
+		appendFamily = w.appendPrometheus
 	}
 	for k := kindGauge; k <= kindSummarySet; k++ {
 		for i := range m.families {
 			if f := &m.families[i]; f.kind() == k {
-				print(f)
+				appendFamily(f)
 			}
 		}
 	}

@@ -39,8 +39,12 @@ func (k *keyed[T]) get(key string) *T {
 	if len(key) > keyBytesMax {
 		key = key[:keyBytesMax]
 	}
-	if m := k.all()[key]; m != nil {
+	all := k.all()
+	if m := all[key]; m != nil {
 		return m
+	}
+	if m := all[OtherKey]; m != nil && len(all) > setKeysMax {
+		return m // full: made-up names shall not even cost a lock
 	}
 	// Prometheus refuses labels that are not UTF-8. The copy is because the key may be a part of a
 	// request's buffer.
