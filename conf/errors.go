@@ -28,7 +28,7 @@ func (e *Error) Error() string {
 		b.WriteString(": ")
 	}
 	if e.Key != "" {
-		b.WriteString(e.Key)
+		b.WriteString(shorten(e.Key))
 		if e.Value != "" {
 			b.WriteString("=" + shorten(e.Value))
 		}
