@@ -103,7 +103,20 @@ func (k *key) valuesText() string {
 	case kindPath:
 		return "path"
 	}
-	w := strings.TrimPrefix(k.want(), "must be ")
-	w = strings.TrimPrefix(w, "a whole number ")
-	return strings.TrimSuffix(w, ",")
+	low, high, ok := k.bounded()
+	switch {
+	case k.kind == kindSize:
+		return "bytes, or with k, m or g"
+	case k.kind == kindInt || k.kind == kindPropInt:
+		switch {
+		case !ok:
+			return "number"
+		case low == high:
+			return formatNumber(low)
+		case high >= maxInt32:
+			return formatNumber(low) + " or more"
+		}
+		return formatNumber(low) + " to " + formatNumber(high)
+	}
+	return strings.TrimPrefix(k.want(), "must be ")
 }

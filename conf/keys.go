@@ -11,6 +11,8 @@ type Verdict int
 const (
 	// Must keys mean what they mean in Java.
 	Must Verdict = iota
+	// Own keys are this server's; Java does not know them, and is not disturbed by them.
+	Own
 	// Map keys are accepted and translated to what this server has in their place.
 	Map
 	// Ignore keys are accepted, noted once and have no effect.
@@ -22,7 +24,7 @@ const (
 )
 
 func (v Verdict) String() string {
-	return [...]string{"as in Java", "mapped", "no effect", "not yet", "refused"}[v]
+	return [...]string{"as in Java", "this server only", "mapped", "no effect", "not yet", "refused"}[v]
 }
 
 // kind is the syntax of a value, as the Java code that reads the key has it.

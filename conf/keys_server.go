@@ -74,8 +74,8 @@ func dataKeys() []key {
 			doc: "Compression of Java snapshots that are written (export)."},
 		{name: "serializeLastProcessedZxid.enabled", props: prop("serializeLastProcessedZxid.enabled"), kind: kindProp, def: "true", field: func(c *Config) any { return &c.SerializeLastProcessed },
 			doc: "Put the last zxid into Java snapshots that are written and sent."},
-		{name: "zk.nodeCacheBytes", props: []string{"zk.nodeCacheBytes"}, kind: kindSize, def: "0", defText: "0: the server chooses", unit: "bytes", max: 1 << 60, field: func(c *Config) any { return &c.NodeCacheBytes },
-			doc: "This server only: memory for znodes, e.g. 512m."},
+		{name: "zk.nodeCacheBytes", props: []string{"zk.nodeCacheBytes"}, kind: kindSize, def: "0", defText: "0: the server chooses", unit: "bytes", max: 1 << 50, verdict: Own, field: func(c *Config) any { return &c.NodeCacheBytes },
+			doc: "Memory for znodes, e.g. 512m."},
 	}
 }
 
@@ -85,8 +85,8 @@ func purgeKeys() []key {
 			doc: "The log of the last snapRetainCount x snapCount writes is kept, more while the disk has room."},
 		{name: "autopurge.purgeInterval", kind: kindInt, def: "0", unit: "h", max: maxInt32, outside: toBound, verdict: Map, field: func(c *Config) any { return &c.PurgeInterval },
 			doc: "Purging runs by itself here whatever the interval is; zk.purge=off turns it off."},
-		{name: "zk.purge", props: []string{"zk.purge"}, kind: kindSwitch, def: "on", field: func(c *Config) any { return &c.Purge },
-			doc: "This server only: off keeps the whole log for ever."},
+		{name: "zk.purge", props: []string{"zk.purge"}, kind: kindSwitch, def: "on", verdict: Own, field: func(c *Config) any { return &c.Purge },
+			doc: "off keeps the whole log for ever."},
 	}
 }
 
@@ -190,7 +190,7 @@ func treeKeys() []key {
 			doc: "A local session that creates an ephemeral znode becomes a global one."},
 		{name: "readonlymode.enabled", props: []string{"readonlymode.enabled"}, onlyD: true, kind: kindProp, def: "false", field: func(c *Config) any { return &c.ReadonlyModeEnabled },
 			doc: "Serve reads to clients that allow it while there is no quorum; also allows the word isro."},
-		{name: "zk.sessionPassword", props: []string{"zk.sessionPassword"}, kind: kindChoice, choices: []string{"hmac", "java"}, def: "hmac", field: func(c *Config) any { return &c.SessionPassword },
-			doc: "This server only: hmac makes session passwords that can't be guessed, java those that Java servers expect."},
+		{name: "zk.sessionPassword", props: []string{"zk.sessionPassword"}, kind: kindChoice, choices: []string{"hmac", "java"}, def: "hmac", verdict: Own, field: func(c *Config) any { return &c.SessionPassword },
+			doc: "hmac makes session passwords that can't be guessed, java those that Java servers expect."},
 	}
 }
