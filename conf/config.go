@@ -112,7 +112,7 @@ type Config struct {
 	// Authentication.
 
 	DigestAuthEnabled bool   // DigestAuthenticationProvider.enabled
-	SuperDigest       string // "super:<base64 digest>" or ""
+	SuperDigest       string // "name:base64digest" or ""
 	DigestAlg         string // Java name: SHA1, SHA-256, SHA3-256 ...
 	// AuthProviders maps the suffix of each authProvider.<n> line to the scheme its class stands for
 	// (ip, digest, ensemble ...).
