@@ -37,7 +37,9 @@ func (e *CorruptionError) Error() string {
 	if e.Key != "" {
 		s += " (reading " + e.Key + ")"
 	}
-	return s + ": " + e.Err.Error()
+	// Pebble hangs markers on its errors that print as further lines.
+	text, _, _ := strings.Cut(e.Err.Error(), "\n")
+	return s + ": " + text
 }
 
 // Unwrap gives what was found.
