@@ -3,8 +3,10 @@ package diff
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"zk/compat/harness"
@@ -45,6 +47,7 @@ type result struct {
 	events []event
 	codes  []jute.Code // of the parts of a multi
 	closed bool
+	came   bool // there was a reply, before the close if any
 }
 
 type event struct {
@@ -57,8 +60,8 @@ func (e event) is(typ jute.EventType, path string) bool { return e.typ == typ &&
 
 // want states the error code of the reply.
 func (r *result) want(code jute.Code) *result {
-	if r.closed {
-		r.s.fail("%s: want %v, connection was closed", r.text, code)
+	if !r.came {
+		r.s.fail("%s: want %v, no reply came", r.text, code)
 	} else if r.err != code {
 		r.s.fail("%s: want %v, got %v", r.text, code, r.err)
 	}
@@ -98,12 +101,36 @@ func (s *script) dialFrom(name, local string) *conn {
 // conn opens a connection with a new session.
 func (s *script) conn(name string) *conn {
 	c := s.dial(name)
-	c.connect(jute.ConnectRequest{TimeoutMillis: sessionMillis, Passwd: make([]byte, 16), HasReadOnly: true})
+	c.connectNew()
 	if c.id == 0 {
 		s.stop("%s: no session", name)
 	}
 	return c
 }
+
+// connectNew does the handshake for a new session.
+func (c *conn) connectNew() {
+	c.connect(jute.ConnectRequest{TimeoutMillis: sessionMillis, Passwd: make([]byte, 16), HasReadOnly: true})
+}
+
+// dial6 opens a connection over IPv6.
+func (s *script) dial6(name string) *conn {
+	_, port, _ := net.SplitHostPort(s.addr)
+	addr := s.addr
+	s.addr = net.JoinHostPort("::1", port)
+	c := s.dial(name)
+	s.addr = addr
+	return c
+}
+
+// haveIPv6 reports whether this machine has the loopback address of IPv6.
+var haveIPv6 = sync.OnceValue(func() bool {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+})
 
 // renew opens a connection that takes over the session of another one.
 func (s *script) renew(name string, of *conn) *conn {
@@ -242,6 +269,20 @@ func (c *conn) pipeline(rs ...req) []*result {
 	return out
 }
 
+// pipelineAnyOrder sends several requests in one write; their replies may come in any order.
+func (c *conn) pipelineAnyOrder(rs ...req) {
+	from := len(c.s.steps)
+	c.pipeline(rs...)
+	if c.s.inDev {
+		return
+	}
+	all := step{did: c.s.steps[from].did, anyOrder: true}
+	for _, st := range c.s.steps[from:] {
+		all.got = append(all.got, st.got...)
+	}
+	c.s.steps = append(c.s.steps[:from], all)
+}
+
 // closes sends a request after which the server must close, and records all that comes until then.
 func (c *conn) closes(r req) *result {
 	return c.closesRaw(r.text, c.frame(r))
@@ -293,6 +334,45 @@ func (c *conn) drain() *result {
 	return res
 }
 
+// drainAnyOrder is drain for events whose order is not promised.
+func (c *conn) drainAnyOrder() {
+	c.drain()
+	if n := len(c.s.steps); n > 0 && !c.s.inDev {
+		c.s.steps[n-1].anyOrder = true
+	}
+}
+
+// events waits for n events that come by themselves, in any order.
+func (c *conn) events(what string, n int) *result {
+	res := &result{s: c.s, text: c.name + ": " + what}
+	var got []string
+	for range n {
+		b, err := c.raw.ReadFrame(eventWait)
+		if err != nil {
+			got = append(got, errKind(err))
+			c.s.fail("%s: %v", res.text, err)
+			break
+		}
+		text, _ := c.decode(b, res)
+		got = append(got, text)
+	}
+	c.s.record(res.text, got...).anyOrder = true
+	return res
+}
+
+// eventWait bounds the wait for what the server does on its own.
+const eventWait = 15 * time.Second
+
+// lookUntilQuiet waits for whatever the last bytes bring: a reply, a close, or nothing. What it was is
+// the subject of other cases.
+func (c *conn) lookUntilQuiet() { _, _ = c.raw.ReadFrame(200 * time.Millisecond) }
+
+// untilClosedMaybe is untilClosed for a server that may or may not answer first.
+func (c *conn) untilClosedMaybe(did string) {
+	c.untilClosed(did)
+	c.s.forget("reply")
+}
+
 // end closes the session and reads to the end of the connection.
 func (c *conn) end() *result {
 	res := c.closes(closeSession())
@@ -323,7 +403,7 @@ func (c *conn) decode(b []byte, res *result) (text string, isReply bool) {
 		op = c.pending[i].op
 		c.pending = slices.Delete(c.pending, i, i+1)
 	}
-	res.xid, res.zxid, res.err = h.Xid, h.Zxid, h.Err
+	res.came, res.xid, res.zxid, res.err = true, h.Xid, h.Zxid, h.Err
 	res.body = append([]byte(nil), d.Rest()...)
 	text = fmt.Sprintf("reply xid=%d zxid=%s err=%v", h.Xid, c.s.zx(h.Zxid), h.Err)
 	if body := c.s.body(op, &d, res); body != "" {

@@ -14,6 +14,9 @@ import (
 // secondEnv set to "java" makes the second server Java too, to prove that the cases are deterministic.
 const secondEnv = "DIFF_SECOND"
 
+// printEnv set to anything prints the transcript of every case as Java gave it.
+const printEnv = "DIFF_PRINT"
+
 // group is a set of cases that need the same settings.
 type group struct {
 	name  string
@@ -85,7 +88,7 @@ func runGroup(t *testing.T, g group) {
 // runCase runs one case on one server.
 func runCase(g group, tc testCase, srv *harness.Server) *script {
 	s := newScript(srv.Addr, "/"+strings.ReplaceAll(tc.name, "/", "-"), srv.Kind == harness.Ours)
-	s.cleanup = g.cleanup
+	s.cleanup, s.server = g.cleanup, srv
 	defer s.finish()
 	defer func() {
 		if e := recover(); e != nil && e != errStop {
@@ -118,8 +121,13 @@ func compare(t *testing.T, java, other *script, kind harness.Kind) {
 	for _, p := range java.problems {
 		t.Errorf("the protocol as Java speaks it: %s", p)
 	}
-	for _, p := range other.problems {
-		t.Errorf("%v: %s", kind, p)
+	if kind == harness.Ours {
+		for _, p := range other.problems {
+			t.Errorf("ours: %s", p)
+		}
+	}
+	if os.Getenv(printEnv) != "" {
+		t.Logf("transcript:\n%s", strings.Join(java.text(), "\n"))
 	}
 	var report []string
 	differs := false
@@ -127,10 +135,7 @@ func compare(t *testing.T, java, other *script, kind harness.Kind) {
 		a, b := at(java.steps, i), at(other.steps, i)
 		if same(a, b) {
 			if !differs {
-				report = append(report, "  "+a.did)
-				for _, g := range a.got {
-					report = append(report, "      "+g)
-				}
+				report = append(report, a.text()...)
 			}
 			continue
 		}

@@ -12,14 +12,97 @@ const (
 	superDigest = "super:lK75jTNcA+U9vtVEw5vB51mj/w4="
 )
 
+// digest256 is the superDigest of "super:secret256" under SHA-256.
+const digest256 = "super:UboJFZGYam/tKBTb2vuny5bF1NY1HLL7BldB7A/1w6Q="
+
 func groups() []group {
+	super := "DigestAuthenticationProvider.superDigest=" + superDigest
 	return []group{
 		{
 			name: "base",
+			opts: harness.Options{Config: []string{"4lw.commands.whitelist=*", "maxClientCnxns=0", super}},
+			cases: slices.Concat(createCases(), readCases(), writeCases(), aclCases(), authCases(), multiCases(),
+				watchCases(), sessionCases(), framingCases(), quotaCases()),
+		},
+		{
+			name: "expiry",
 			opts: harness.Options{Config: []string{
-				"4lw.commands.whitelist=*", "maxClientCnxns=0", "DigestAuthenticationProvider.superDigest=" + superDigest,
+				"tickTime=200", "4lw.commands.whitelist=*", "maxClientCnxns=0", "nio.sessionlessCnxnTimeout=1000",
 			}},
-			cases: slices.Concat(createCases()),
+			cases: expiryCases(),
+		},
+		{
+			name: "ttl",
+			opts: harness.Options{
+				Config: []string{"extendedTypesEnabled=true", "maxClientCnxns=0", super},
+				Props:  []string{"znode.container.checkIntervalMs=250"},
+			},
+			cases: ttlCases(),
+		},
+		{
+			name:  "quota",
+			opts:  harness.Options{Config: []string{"enforceQuota=true", "maxClientCnxns=0", super}},
+			cases: quotaCases(),
+		},
+		{
+			name:  "words",
+			opts:  harness.Options{Config: []string{"4lw.commands.whitelist=*"}},
+			cases: fourLetterCases(),
+		},
+		{
+			name: "options",
+			opts: harness.Options{Config: []string{
+				"skipACL=yes", "reconfigEnabled=true", "standaloneEnabled=true", "minSessionTimeout=5000", "maxSessionTimeout=7000", "maxClientCnxns=0",
+				"globalOutstandingLimit=2", "request_throttle_max_requests=2", "request_throttle_stall_time=5",
+				"DigestAuthenticationProvider.digestAlg=SHA-256", "DigestAuthenticationProvider.superDigest=" + digest256,
+			}},
+			cases: optionCases(),
+		},
+		{
+			name: "enforce",
+			opts: harness.Options{
+				Config: []string{"enforce.auth.enabled=true", "enforce.auth.schemes=digest", "maxClientCnxns=0"}, Ready: harness.ReadyFourLetter,
+			},
+			cleanup: []req{digestAuth("cleaner:cleaner")},
+			cases:   enforceCases(),
+		},
+		{
+			name:  "sasl-required",
+			opts:  harness.Options{Config: []string{"sessionRequireClientSASLAuth=true"}, Ready: harness.ReadyFourLetter},
+			bare:  true,
+			cases: saslRequiredCases(),
+		},
+		{
+			name:  "connections",
+			opts:  harness.Options{Config: []string{"maxClientCnxns=3", "maxCnxns=5"}, Ready: harness.ReadyFourLetter},
+			bare:  true,
+			cases: cnxnsCases(),
+		},
+		{
+			name: "throttle",
+			opts: harness.Options{
+				Config: []string{"connection_throttle_tokens=6", "connection_throttle_fill_time=100000000", "connection_throttle_fill_count=1"}, Ready: harness.ReadyFourLetter,
+			},
+			bare:  true,
+			cases: throttleCases(),
+		},
+		{
+			name: "large",
+			opts: harness.Options{
+				Config: []string{"largeRequestThreshold=6000", "largeRequestMaxBytes=7000", "jute.maxbuffer.extrasize=1024"}, Props: []string{"jute.maxbuffer=8000"},
+			},
+			cases: largeCases(),
+		},
+		{
+			name:  "maxbuffer",
+			opts:  harness.Options{Props: []string{"jute.maxbuffer=4096"}},
+			cases: maxBufferCases(),
+		},
+		{
+			name:  "restart",
+			opts:  harness.Options{Config: []string{"extendedTypesEnabled=true", "enforceQuota=true"}},
+			bare:  true,
+			cases: restartCases(),
 		},
 	}
 }

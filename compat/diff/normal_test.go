@@ -17,6 +17,10 @@ func (s *script) body(op jute.OpCode, d *jute.Decoder, res *result) string {
 		return ""
 	}
 	if res.err != 0 {
+		if op == jute.OpMultiRead && res.err == jute.CodeMarshallingError {
+			skipRest(d) // see multiRead-failed-body in allowed_test.go
+			return ""
+		}
 		return "body after an error:"
 	}
 	switch op {
@@ -36,7 +40,7 @@ func (s *script) body(op jute.OpCode, d *jute.Decoder, res *result) string {
 		res.data = d.Buffer()
 		return "data=" + dataText(res.data) + " " + s.stat(d, res)
 	case jute.OpGetACL:
-		return "acl=" + aclText(d.ACLs()) + " " + s.stat(d, res)
+		return "acl=" + s.aclText(d.ACLs()) + " " + s.stat(d, res)
 	case jute.OpGetChildren, jute.OpGetEphemerals:
 		res.list = d.Strings()
 		return "list=" + listText(res.list)
@@ -55,6 +59,9 @@ func (s *script) body(op jute.OpCode, d *jute.Decoder, res *result) string {
 	}
 	return "body:"
 }
+
+// skipRest reads to the end.
+func skipRest(d *jute.Decoder) { *d = jute.NewDecoder(nil, 0) }
 
 func whoText(d *jute.Decoder, res *result) string {
 	n, null := d.Count()
@@ -168,6 +175,14 @@ func listText(v []string) string {
 		return fmt.Sprintf("%d entries sha256 %.8x", len(v), sha256.Sum256([]byte(strings.Join(v, "\n"))))
 	}
 	return fmt.Sprintf("%q", v)
+}
+
+// aclText writes an ACL of a reply.
+func (s *script) aclText(v []jute.ACL) string {
+	if s.sortACLs {
+		slices.SortFunc(v, func(a, b jute.ACL) int { return strings.Compare(a.ID.ID, b.ID.ID) })
+	}
+	return aclText(v)
 }
 
 func aclText(v []jute.ACL) string {

@@ -1,6 +1,8 @@
 package diff
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -165,6 +167,12 @@ func auth(scheme string, data []byte) req {
 }
 
 func digestAuth(userPassword string) req { return auth("digest", []byte(userPassword)) }
+
+// digestOf is the second half of the digest scheme's id for "user:password".
+func digestOf(userPassword string) string {
+	sum := sha1.Sum([]byte(userPassword))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
 
 // multiOf is a multi or multiRead of the given parts.
 func multiOf(op jute.OpCode, parts ...req) req {

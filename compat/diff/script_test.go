@@ -27,9 +27,18 @@ type step struct {
 	anyOrder bool // what came back has no promised order
 }
 
+func (st step) text() []string {
+	out := []string{"  " + st.did}
+	for _, g := range st.got {
+		out = append(out, "      "+g)
+	}
+	return out
+}
+
 // script is one run of one case against one server. It belongs to one goroutine.
 type script struct {
 	ours     bool // the server is ours; else Java
+	server   *harness.Server
 	addr     string
 	root     string // a path of its own, which exists
 	steps    []step
@@ -43,6 +52,7 @@ type script struct {
 	conns    []*conn              // every connection opened
 	open     map[int64]bool       // sessions to close at the end
 	inDev    bool                 // inside dev: expectations count, steps are not compared
+	sortACLs bool                 // the order of ACL entries is not promised now
 	cleanup  []req                // sent before the closeSession of a renewed session
 	noted    map[string]jute.Zxid // for scripts: zxids under a name
 }
@@ -52,6 +62,15 @@ func newScript(addr, root string, ours bool) *script {
 		addr: addr, root: root, ours: ours, times: map[jute.Zxid]int64{}, sessions: map[int64]string{},
 		passwds: map[int64][]byte{}, open: map[int64]bool{}, noted: map[string]jute.Zxid{},
 	}
+}
+
+// text is the whole transcript.
+func (s *script) text() []string {
+	var out []string
+	for _, st := range s.steps {
+		out = append(out, st.text()...)
+	}
+	return out
 }
 
 // p is a path below the root of the case.
@@ -141,6 +160,13 @@ func (s *script) edge(f func()) {
 	s.skipTo(before)
 }
 
+// forget drops the lines of the last step that contain text: they may come or not.
+func (s *script) forget(text string) {
+	if n := len(s.steps); n > 0 && !s.inDev {
+		s.steps[n-1].got = slices.DeleteFunc(s.steps[n-1].got, func(g string) bool { return strings.Contains(g, text) })
+	}
+}
+
 // skipTo takes every zxid after z out of the count.
 func (s *script) skipTo(z jute.Zxid) {
 	for last := s.lastZxid(); z < last; {
@@ -173,6 +199,21 @@ func (s *script) dev(id string, f func()) {
 	f()
 	s.inDev = false
 	s.skipTo(before)
+}
+
+// restart ends the server, orderly or with a kill, and starts it again.
+func (s *script) restart(kill bool) {
+	did := "restart"
+	if kill {
+		did = "kill and start"
+		s.server.Kill()
+	} else if err := s.server.Stop(); err != nil {
+		s.stop("stop: %v", err)
+	}
+	if err := s.server.Restart(); err != nil {
+		s.stop("restart: %v", err)
+	}
+	s.record(did)
 }
 
 // finish closes what the case left open, so that nothing happens later on the server by itself.
