@@ -76,17 +76,3 @@ func decodeRecord(path string, b []byte) (saved, error) {
 	}
 	return v, nil
 }
-
-// appendCounts and decodeCounts are the figures under metaTree.
-func appendCounts(b []byte, c tree.Counts) []byte {
-	for _, v := range []int64{c.Nodes, c.DataBytes, c.Ephemerals, c.Digest, int64(c.LastZxid)} {
-		b = jute.AppendInt64(b, v)
-	}
-	return b
-}
-
-func decodeCounts(b []byte) (tree.Counts, error) {
-	d := jute.NewDecoder(b, 0)
-	c := tree.Counts{Nodes: d.Int64(), DataBytes: d.Int64(), Ephemerals: d.Int64(), Digest: d.Int64(), LastZxid: jute.Zxid(d.Int64())}
-	return c, d.Err()
-}

@@ -77,7 +77,7 @@ func loadTables(state *persistence.State) (tree.Saved, error) {
 	if err != nil || !ok {
 		return v, fmt.Errorf("nodestore: the figures of the tree: found %t: %w", ok, err)
 	}
-	if v.Counts, err = decodeCounts(meta); err != nil {
+	if v.Counts, err = tree.DecodeCounts(meta); err != nil {
 		return v, fmt.Errorf("nodestore: the figures of the tree: %w", err)
 	}
 	err = state.ForEachSession(func(id jute.SessionID, timeoutMillis int32) error {
@@ -112,6 +112,3 @@ func loadTables(state *persistence.State) (tree.Saved, error) {
 	}
 	return v, nil
 }
-
-// AppendMeta encodes the figures that Applied saves.
-func AppendMeta(b []byte, c tree.Counts) []byte { return appendCounts(b, c) }

@@ -28,6 +28,21 @@ type Counts struct {
 	LastZxid   jute.Zxid
 }
 
+// AppendCounts encodes the figures, as they are saved with the tree.
+func AppendCounts(b []byte, c Counts) []byte {
+	for _, v := range [...]int64{c.Nodes, c.DataBytes, c.Ephemerals, c.Digest, int64(c.LastZxid)} {
+		b = jute.AppendInt64(b, v)
+	}
+	return b
+}
+
+// DecodeCounts reads what AppendCounts wrote.
+func DecodeCounts(b []byte) (Counts, error) {
+	d := jute.NewDecoder(b, 0)
+	c := Counts{Nodes: d.Int64(), DataBytes: d.Int64(), Ephemerals: d.Int64(), Digest: d.Int64(), LastZxid: jute.Zxid(d.Int64())}
+	return c, d.Err()
+}
+
 // Tree is the znode tree. All fields are guarded by the server's tree lock.
 type Tree struct {
 	store      Store

@@ -1,0 +1,369 @@
+package server
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"zk/jute"
+	"zk/server/tree"
+)
+
+const (
+	// applyBatch is the number of transactions applied under one hold of the tree lock.
+	applyBatch = 64
+	// flushShare is the number of connections flushed by one goroutine.
+	flushShare = 128
+)
+
+// applier is the state of the goroutine that calls Server.Apply.
+type applier struct {
+	s        *Server
+	touched  []*conn // that got output in this batch
+	overfull []*conn // whose clients leave too much unread
+	prop     jute.Proposal
+	res      tree.Result
+}
+
+func (a *applier) init(s *Server) { a.s = s }
+
+// touch notes that a connection has output to be flushed.
+func (a *applier) touch(c *conn) {
+	if !c.touched {
+		c.touched = true
+		a.touched = append(a.touched, c)
+	}
+}
+
+// overflow notes a connection that is to be closed; its session lives on.
+func (a *applier) overflow(c *conn) { a.overfull = append(a.overfull, c) }
+
+// Apply takes committed proposals, in zxid order, from one goroutine. When it returns they are in the
+// tree, their events and replies are on their way, and their Bytes are no longer used.
+func (s *Server) Apply(batch []Proposal) {
+	if err := s.store.Throttle(); err != nil {
+		s.fail(err)
+		return
+	}
+	for len(batch) > 0 {
+		n := min(len(batch), applyBatch)
+		s.applier.run(batch[:n])
+		batch = batch[n:]
+	}
+}
+
+// run applies a few proposals under one hold of the lock, then sends what came of them.
+func (a *applier) run(batch []Proposal) {
+	s := a.s
+	now := time.Now()
+	s.lock.Lock()
+	for i := range batch {
+		a.apply(&batch[i], now)
+	}
+	last := batch[len(batch)-1].Zxid
+	s.store.Applied(len(batch), last, func(b []byte) []byte { return tree.AppendCounts(b, s.tree.Counts()) })
+	s.lock.Unlock()
+	for i := range batch {
+		s.pool.putOut(batch[i].Bytes)
+	}
+	a.flush()
+}
+
+// apply does one transaction. Called under the tree lock.
+func (a *applier) apply(p *Proposal, now time.Time) {
+	s := a.s
+	d := jute.NewDecoder(p.Bytes, len(p.Bytes))
+	a.prop.Decode(&d)
+	if d.Err() != nil {
+		// It was encoded by a prep and came through the log's checksum.
+		panic(fmt.Sprintf("server: committed proposal %s can't be decoded: %v", p.Zxid, d.Err()))
+	}
+	s.tree.Apply(&a.prop.Header, &a.prop.Txn, a, &a.res)
+	if a.prop.HasDigest && s.cfg.DigestEnabled {
+		s.digests.check(s, p.Zxid, a.prop.Digest.TreeDigest, s.tree.TreeDigest())
+	}
+	s.applied.Store(int64(p.Zxid))
+	r, _ := p.Tag.(*request)
+	switch a.prop.Header.Type {
+	case jute.OpCreateSession:
+		a.sessionCreated(r)
+	case jute.OpCloseSession:
+		a.sessionClosed(r)
+	default:
+		if r != nil {
+			a.answer(r, now)
+		}
+	}
+	if r != nil {
+		s.outstanding.Add(-1)
+	}
+}
+
+// sessionCreated starts to track a session and answers its ConnectRequest.
+func (a *applier) sessionCreated(r *request) {
+	s := a.s
+	h := &a.prop.Header
+	ses := s.tracker.Add(h.ClientID, a.prop.Txn.TimeoutMillis, s.nowMillis())
+	if r == nil {
+		return
+	}
+	ses.SwapOwner(r.c)
+	r.c.sid.Store(int64(h.ClientID))
+	r.c.respond(&r.login.req, ses, a.prop.Txn.TimeoutMillis)
+	r.login.ses = ses
+	close(r.login.done)
+	a.touch(r.c)
+}
+
+// sessionClosed ends a session; the connection that has it is closed.
+func (a *applier) sessionClosed(r *request) {
+	s := a.s
+	ses := s.tracker.Remove(a.prop.Header.ClientID)
+	if r != nil && r.c != nil {
+		a.answer(r, time.Now())
+	}
+	if ses == nil {
+		return
+	}
+	if c, ok := ses.Owner().(*conn); ok && c != nil {
+		c.out.mu.Lock()
+		c.out.closing = true
+		c.out.mu.Unlock()
+		a.touch(c)
+	}
+}
+
+// answer gives the reply of a write, or keeps it until its turn comes.
+func (a *applier) answer(r *request, now time.Time) {
+	s, c := a.s, r.c
+	if c == nil {
+		return
+	}
+	if r.large > 0 {
+		s.large.Add(-r.large)
+	}
+	millis := now.Sub(r.received).Milliseconds()
+	s.met.ObserveRequest(millis, true)
+	c.answered(1, millis)
+	if r.code == jute.CodeOk {
+		s.noteWrite(r.path, r.amount)
+	}
+	zxid := a.prop.Header.Zxid
+	q := &c.queue
+	q.mu.Lock()
+	if q.head == r && !q.heavy {
+		q.pop()
+		size := c.frame(func(b []byte) []byte { return a.appendReply(b, r, zxid) })
+		c.noteReply(r.op, r.xid, zxid, size)
+		c.runQueue()
+	} else {
+		body := a.appendReply(make([]byte, 4, 128), r, zxid)
+		binary.BigEndian.PutUint32(body, uint32(len(body)-4))
+		r.reply = body
+		r.done = true
+	}
+	q.mu.Unlock()
+	a.touch(c)
+}
+
+// appendReply encodes header and body of a write's reply.
+func (a *applier) appendReply(b []byte, r *request, zxid jute.Zxid) []byte {
+	code := r.code
+	if code == jute.CodeOk && r.op != jute.OpMulti {
+		code = a.res.Code
+	}
+	h := jute.ReplyHeader{Xid: r.xid, Zxid: zxid, Err: code}
+	b = h.Append(b)
+	if code != jute.CodeOk {
+		return b
+	}
+	switch r.op {
+	case jute.OpCreate:
+		return jute.AppendString(b, a.res.Path)
+	case jute.OpCreate2, jute.OpCreateContainer, jute.OpCreateTTL:
+		return a.res.Stat.Append(jute.AppendString(b, a.res.Path))
+	case jute.OpSetData, jute.OpSetACL:
+		return a.res.Stat.Append(b)
+	case jute.OpMulti:
+		return appendMultiReply(b, a.res.Subs)
+	}
+	return b
+}
+
+func appendMultiReply(b []byte, subs []tree.Result) []byte {
+	for i := range subs {
+		r := &subs[i]
+		switch r.Type {
+		case jute.OpError:
+			b = jute.MultiHeader{Type: jute.OpError, Err: r.Code}.Append(b)
+			b = jute.AppendInt32(b, int32(r.Code))
+		case jute.OpCreate:
+			b = jute.AppendString(jute.MultiHeader{Type: jute.OpCreate}.Append(b), r.Path)
+		case jute.OpCreate2, jute.OpCreateContainer, jute.OpCreateTTL:
+			b = jute.AppendString(jute.MultiHeader{Type: jute.OpCreate2}.Append(b), r.Path)
+			b = r.Stat.Append(b)
+		case jute.OpSetData:
+			b = r.Stat.Append(jute.MultiHeader{Type: jute.OpSetData}.Append(b))
+		default: // delete, check
+			b = jute.MultiHeader{Type: r.Type}.Append(b)
+		}
+	}
+	return jute.MultiEnd.Append(b)
+}
+
+// runQueue answers what has waited for its turn. Called with the queue's and the tree's lock held.
+func (c *conn) runQueue() {
+	q := &c.queue
+	s := c.srv
+	for q.head != nil && !q.heavy {
+		r := q.head
+		switch {
+		case r.write && !r.done:
+			return
+		case r.write:
+			q.pop()
+			c.appendFrame(r.reply)
+		case s.isHeavy(r):
+			q.heavy = true
+			zxid := s.tree.LastZxid()
+			s.work.Add(1)
+			go c.runQueuedHeavy(r, zxid) // ends with the read
+		default:
+			q.pop()
+			c.reply(r)
+			s.outstanding.Add(-1)
+			millis := time.Since(r.received).Milliseconds()
+			s.met.ObserveRequest(millis, false)
+			c.answered(1, millis)
+		}
+	}
+}
+
+// runQueuedHeavy runs a long read at the head of the queue, then what waited behind it. Its header says
+// the zxid of its turn: writes behind it may be in the tree already, with their replies still to come.
+func (c *conn) runQueuedHeavy(r *request, zxid jute.Zxid) {
+	s := c.srv
+	defer s.work.Done()
+	defer c.recoverPanic()
+	c.runHeavy(r, func() jute.Zxid { return zxid })
+	s.outstanding.Add(-1)
+	s.runRest(c)
+	c.flush()
+}
+
+// runRest goes on with the queue after a long read at its head.
+func (s *Server) runRest(c *conn) {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	c.queue.heavy = false
+	c.queue.pop()
+	c.runQueue()
+}
+
+// settle runs what waits in the queue, in case the write it was queued behind has just been applied.
+func (s *Server) settle(c *conn) {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	c.runQueue()
+}
+
+// flush sends the output of the connections touched, many of them by several goroutines.
+func (a *applier) flush() {
+	for _, c := range a.overfull {
+		a.s.log.Warn("client leaves too many events unread", "addr", c.remote, "session", jute.SessionID(c.sid.Load()))
+		c.shutdown()
+	}
+	list := a.touched
+	for _, c := range list {
+		c.touched = false
+	}
+	if len(list) <= flushShare {
+		for _, c := range list {
+			c.flush()
+		}
+	} else {
+		flushMany(list)
+	}
+	clear(a.touched)
+	clear(a.overfull)
+	a.touched, a.overfull = a.touched[:0], a.overfull[:0]
+}
+
+func flushMany(list []*conn) {
+	var wg sync.WaitGroup
+	for len(list) > 0 {
+		share := list[:min(len(list), flushShare)]
+		list = list[len(share):]
+		wg.Add(1)
+		go func() { // ends when its share is with the sockets
+			defer wg.Done()
+			for _, c := range share {
+				c.flush()
+			}
+		}()
+	}
+	wg.Wait()
+}
+
+// NodeCreated implements tree.Events.
+func (a *applier) NodeCreated(path, parent string, zxid jute.Zxid, acl, parentACL []jute.ACL) {
+	if a.s.watches.Empty() {
+		return
+	}
+	hits := a.s.watches.NodeCreated(path, zxid, acl, parentACL)
+	observeHits(a.s.met.NodeCreatedWatchCount, hits.Data)
+	observeHits(a.s.met.NodeChildrenWatchCount, hits.Parent)
+}
+
+// NodeDeleted implements tree.Events.
+func (a *applier) NodeDeleted(path, parent string, zxid jute.Zxid, acl, parentACL []jute.ACL) {
+	if a.s.watches.Empty() {
+		return
+	}
+	hits := a.s.watches.NodeDeleted(path, zxid, acl, parentACL)
+	observeHits(a.s.met.NodeDeletedWatchCount, hits.Data)
+	observeHits(a.s.met.NodeDeletedWatchCount, hits.Child)
+	observeHits(a.s.met.NodeChildrenWatchCount, hits.Parent)
+}
+
+// NodeDataChanged implements tree.Events.
+func (a *applier) NodeDataChanged(path string, zxid jute.Zxid, acl []jute.ACL) {
+	if a.s.watches.Empty() {
+		return
+	}
+	hits := a.s.watches.NodeDataChanged(path, zxid, acl)
+	observeHits(a.s.met.NodeChangedWatchCount, hits.Data)
+}
+
+func observeHits(m interface{ Observe(int64) }, n int) {
+	if n > 0 {
+		m.Observe(int64(n))
+	}
+}
+
+// namespace is the first component of a path, the key of the metrics per namespace.
+func namespace(path string) string {
+	if len(path) < 2 {
+		return ""
+	}
+	name, _, _ := strings.Cut(path[1:], "/")
+	return name
+}
+
+func (s *Server) noteRead(path string, bytes int) {
+	if ns := namespace(path); ns != "" {
+		s.met.ReadPerNamespace.Observe(ns, int64(bytes))
+	}
+}
+
+func (s *Server) noteWrite(path string, bytes int64) {
+	if ns := namespace(path); ns != "" {
+		s.met.WritePerNamespace.Observe(ns, bytes)
+	}
+}

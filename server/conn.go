@@ -1,0 +1,297 @@
+package server
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"zk/jute"
+	"zk/server/fourletter"
+	"zk/server/session"
+	"zk/server/watch"
+)
+
+// conn is one client connection.
+type conn struct {
+	srv    *Server
+	nc     net.Conn
+	tr     transport
+	remote netip.AddrPort
+	ip     string // remote's address, as perIP counts it
+	since  time.Time
+
+	// Owned by the reader.
+	greeted bool             // the first bytes were seen: no four-letter word any more
+	session *session.Session // nil before the ConnectResponse
+	req     request          // scratch for reads that run at once
+	batch   time.Time        // when the input in hand was read
+	reads   int64            // reads done of the input in hand
+
+	ids     atomic.Pointer[[]jute.ID] // replaced, never changed in place; written by the reader
+	sid     atomic.Int64              // the session's id once there is one
+	timeout atomic.Int32              // negotiated, in milliseconds
+	gone    atomic.Bool               // closed: watches may no longer be added
+
+	queue   queue
+	out     output
+	touched bool // in the applier's list of connections to flush; owned by Apply
+
+	stats connStats
+}
+
+// connStats is what cons shows of a connection.
+type connStats struct {
+	received, sent   atomic.Int64
+	lastOp           atomic.Int32 // op code of the last reply
+	named            atomic.Bool  // lastOp is set
+	lastCxid         atomic.Int64
+	lastZxid         atomic.Int64
+	lastResponse     atomic.Int64 // server clock, milliseconds
+	lastLat, maxLat  atomic.Int64
+	minLat, totalLat atomic.Int64
+	count            atomic.Int64
+}
+
+func newConn(s *Server, nc net.Conn, remote netip.AddrPort, ip string) *conn {
+	c := &conn{srv: s, nc: nc, remote: remote, ip: ip, since: time.Now()}
+	c.tr.init(nc, &s.pool)
+	ids := s.auth.InitialIDs(remote.Addr())
+	c.ids.Store(&ids)
+	c.stats.reset()
+	return c
+}
+
+func (st *connStats) reset() {
+	st.received.Store(0)
+	st.sent.Store(0)
+	st.named.Store(false)
+	st.lastCxid.Store(-1)
+	st.lastZxid.Store(-1)
+	st.lastResponse.Store(0)
+	st.lastLat.Store(0)
+	st.maxLat.Store(0)
+	st.minLat.Store(-1)
+	st.totalLat.Store(0)
+	st.count.Store(0)
+}
+
+// Stale tells the watch table that this connection is closed. It implements the optional part of
+// watch.Watcher.
+func (c *conn) Stale() bool { return c.gone.Load() }
+
+// Deliver implements watch.Watcher: it queues an event unless this client may not read the node.
+func (c *conn) Deliver(ev *watch.Event) {
+	if !c.srv.auth.Check(ev.ACL, jute.PermRead, *c.ids.Load()) {
+		return
+	}
+	if !c.appendFrame(ev.Frame) {
+		c.srv.applier.overflow(c)
+		return
+	}
+	c.srv.met.WatchBytes.Add(int64(len(ev.Frame)))
+	c.srv.met.Server.PacketsSent.Inc()
+	c.stats.sent.Add(1)
+	c.srv.applier.touch(c)
+}
+
+// run reads until the connection ends, then cleans up.
+func (c *conn) run() {
+	defer c.cleanup()
+	defer c.recoverPanic()
+	// The deadline of the login; cleared when there is a session.
+	_ = c.nc.SetReadDeadline(c.since.Add(c.srv.cfg.SessionlessCnxnTimeout))
+	for {
+		in, err := c.tr.fill()
+		if err != nil {
+			if c.session == nil && isTimeout(err) {
+				c.srv.met.SessionlessConnectionsExpired.Inc()
+			}
+			return
+		}
+		c.srv.met.BytesReceivedCount.Add(int64(c.tr.rn))
+		c.batch = time.Now()
+		used, ok := c.consume(in)
+		c.endBatch()
+		c.tr.keep(in[used:])
+		if !ok {
+			return
+		}
+		c.await()
+	}
+}
+
+func isTimeout(err error) bool {
+	ne, ok := err.(net.Error)
+	return ok && ne.Timeout()
+}
+
+// recoverPanic keeps a bug that one client's bytes show from stopping the others.
+func (c *conn) recoverPanic() {
+	if r := recover(); r != nil {
+		c.srv.met.UnrecoverableErrorCount.Inc()
+		c.srv.log.Error("connection failed", "addr", c.remote, "session", jute.SessionID(c.sid.Load()), "panic", r, "stack", string(debug.Stack()))
+		c.shutdown()
+	}
+}
+
+func (c *conn) cleanup() {
+	c.gone.Store(true)
+	c.srv.watches.RemoveWatcher(c)
+	if c.session != nil {
+		c.session.ReleaseOwner(c)
+	}
+	c.flush() // what was answered before a refusal
+	c.out.mu.Lock()
+	busy := c.out.flushing
+	c.out.closing = true
+	c.out.mu.Unlock()
+	if !busy {
+		c.shutdown()
+	}
+	c.srv.met.ConnectionDropCount.Inc()
+	c.srv.forget(c)
+}
+
+// consume handles the complete frames of in. ok is false when the connection is to be closed.
+func (c *conn) consume(in []byte) (used int, ok bool) {
+	for {
+		rest := in[used:]
+		if len(rest) < 4 {
+			return used, true
+		}
+		if !c.greeted {
+			if word, is := fourletter.Lookup([4]byte(rest)); is {
+				return c.fourLetter(word, rest, used)
+			}
+			c.greeted = true
+		}
+		n := int(int32(binary.BigEndian.Uint32(rest)))
+		if n < 0 || n > c.srv.cfg.JuteMaxBuffer {
+			c.srv.log.Debug("frame length refused", "addr", c.remote, "length", n)
+			return used, false
+		}
+		if len(rest)-4 < n {
+			return used, true
+		}
+		frame := rest[4 : 4+n : 4+n]
+		if !c.handle(frame) {
+			return used, false
+		}
+		used += 4 + n
+	}
+}
+
+// handle handles one frame.
+func (c *conn) handle(b []byte) bool {
+	c.stats.received.Add(1)
+	c.srv.met.Server.PacketsReceived.Inc()
+	if c.session == nil {
+		return c.connect(b)
+	}
+	return c.request(b)
+}
+
+// endBatch sends the replies of the input in hand and counts the reads among them.
+func (c *conn) endBatch() {
+	c.flush()
+	if c.reads == 0 {
+		return
+	}
+	millis := time.Since(c.batch).Milliseconds()
+	for range c.reads {
+		c.srv.met.ObserveRequest(millis, false)
+	}
+	c.answered(c.reads, millis)
+	c.reads = 0
+}
+
+// answered keeps the figures of n requests that were answered after millis.
+func (c *conn) answered(n, millis int64) {
+	st := &c.stats
+	st.sent.Add(n)
+	st.count.Add(n)
+	st.totalLat.Add(n * millis)
+	st.lastLat.Store(millis)
+	if millis > st.maxLat.Load() {
+		st.maxLat.Store(millis)
+	}
+	if least := st.minLat.Load(); least < 0 || millis < least {
+		st.minLat.Store(millis)
+	}
+	st.lastResponse.Store(c.srv.nowMillis())
+	c.srv.met.Server.PacketsSent.Add(n)
+}
+
+// noteReply keeps what cons shows of the last reply.
+func (c *conn) noteReply(op jute.OpCode, xid int32, zxid jute.Zxid, size int) {
+	st := &c.stats
+	st.lastOp.Store(int32(op))
+	st.named.Store(true)
+	st.lastCxid.Store(int64(xid))
+	st.lastZxid.Store(int64(zxid))
+	c.srv.met.ResponseBytes.Add(int64(size))
+	c.srv.met.Server.ResponseSizes.Observe(int64(size))
+}
+
+// queue is the requests of a connection that are not answered yet, in order: writes on their way through
+// the log, and what came after them.
+type queue struct {
+	mu     sync.Mutex
+	head   *request      // guarded by mu
+	tail   *request      // guarded by mu
+	n      int           // guarded by mu
+	heavy  bool          // guarded by mu; the head runs on a goroutine of its own
+	waiter chan struct{} // guarded by mu; the reader waits for n to fall
+	waitAt int           // guarded by mu; to this
+}
+
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.head == nil
+}
+
+func (q *queue) push(r *request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.head == nil {
+		q.head = r
+	} else {
+		q.tail.next = r
+	}
+	q.tail = r
+	q.n++
+}
+
+// pop takes the head out. Called with mu held.
+func (q *queue) pop() *request {
+	r := q.head
+	q.head = r.next
+	r.next = nil
+	q.n--
+	if q.waiter != nil && q.n <= q.waitAt {
+		close(q.waiter)
+		q.waiter = nil
+	}
+	return r
+}
+
+// wait blocks the reader until at most n requests are queued, or stop is closed.
+func (q *queue) wait(n int, stop <-chan struct{}) {
+	q.mu.Lock()
+	if q.n <= n {
+		q.mu.Unlock()
+		return
+	}
+	w := make(chan struct{})
+	q.waiter, q.waitAt = w, n
+	q.mu.Unlock()
+	select {
+	case <-w:
+	case <-stop:
+	}
+}

@@ -1,0 +1,326 @@
+// Package embed puts a server together: settings, stores, tree, pipeline, listeners, metrics. It is the
+// only package that knows all the others; the command and the tests use it alike.
+//
+// It has no rules of its own but the order in which things start and stop:
+//
+//	start: open stores -> tables and /zookeeper -> redo of the log -> log, state writer, purger
+//	       -> listeners -> warm the rest of the tree in the background
+//	stop:  listeners and connections -> what was proposed is logged and applied -> state flushed -> stores
+//
+// A failed sync or write of a store ends the server: Wait returns the error, nothing is retried.
+package embed
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"zk/conf"
+	"zk/persistence"
+	"zk/persistence/nodestore"
+	"zk/server"
+	"zk/server/auth"
+	"zk/server/metrics"
+	"zk/server/tree"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Deps are what a server takes from outside. The zero value works.
+type Deps struct {
+	// Logger gets everything the server has to say; nil is silence.
+	Logger *slog.Logger
+	// FS is the file system of both stores; nil is the machine's.
+	FS vfs.FS
+	// Listen opens listeners; nil is net.Listen.
+	Listen func(network, address string) (net.Listener, error)
+	// NodeLimits tune the write-behind; the zero value is the default.
+	NodeLimits nodestore.Limits
+	// LogOptions and StateOptions tune the stores.
+	LogOptions   persistence.LogOptions
+	StateOptions persistence.StateOptions
+}
+
+// Node is a running server.
+type Node struct {
+	cfg     *conf.Config
+	log     *slog.Logger
+	deps    Deps
+	met     *metrics.Metrics
+	lock    server.TreeLock
+	stores  *persistence.Recovered
+	nodes   *nodestore.Store
+	tree    *tree.Tree
+	server  *server.Server
+	purger  *persistence.Purger
+	cancel  context.CancelFunc
+	work    sync.WaitGroup // warm-up, metrics endpoint
+	failed  chan struct{}  // closed with failure set
+	once    sync.Once
+	failure error
+	closed  sync.Once
+	done    chan struct{} // closed when Close is through
+	batch   []server.Proposal
+}
+
+// Start opens the data, recovers, and serves. When it returns without error clients are served. The
+// errors an operator must act on have a method ExitCode.
+func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
+	n := &Node{cfg: cfg, log: deps.Logger, deps: deps, failed: make(chan struct{}), done: make(chan struct{})}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	if n.deps.Listen == nil {
+		n.deps.Listen = net.Listen
+	}
+	if n.deps.NodeLimits == (nodestore.Limits{}) {
+		n.deps.NodeLimits = nodestore.DefaultLimits()
+	}
+	ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	n.met = metrics.New(time.Now())
+	// The port comes first: a server that can't listen must not touch its data.
+	listener, err := n.listen()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.open(ctx, listener); err != nil {
+		n.cancel()
+		_ = listener.Close() // the first error counts
+		return nil, err
+	}
+	n.serveMetrics(ctx)
+	return n, nil
+}
+
+// listen opens the client port.
+func (n *Node) listen() (net.Listener, error) {
+	address := net.JoinHostPort(n.cfg.ClientPortAddress, strconv.Itoa(n.cfg.ClientPort))
+	l, err := n.deps.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("embed: listen on client port %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// open recovers the data and starts the pipeline on it.
+func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
+	began := time.Now()
+	if n.stores, err = persistence.Open(n.storeOptions()); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.stores.Close())
+		}
+	}()
+	redone, fresh, err := n.recover()
+	if err != nil {
+		return err
+	}
+	took := time.Since(began)
+	n.met.DBInitTime.ObserveDuration(took)
+	secret, err := n.secret()
+	if err != nil {
+		return err
+	}
+	providers, err := auth.New(authOptions(n.cfg))
+	if err != nil {
+		return fmt.Errorf("embed: authentication: %w", err)
+	}
+	n.server, err = server.New(server.Options{
+		Config: n.cfg, Logger: n.log, Metrics: n.met, Lock: &n.lock, Tree: n.tree, Store: n.nodes, Auth: providers,
+		Secret: secret, Rand: randomBits, DirSizes: n.dirSizes, Fatal: n.fail,
+	})
+	if err != nil {
+		return err
+	}
+	n.purger = n.startPurger()
+	n.stores.State.Start(n.durable, n.fail)
+	n.stores.Log.Start(n.apply, n.fail)
+	n.server.Start(solo{n.stores.Log}, listener)
+	counts := n.tree.Counts()
+	n.log.Info("serving clients", "addr", listener.Addr().String(), "mode", "standalone", "data_dir", n.cfg.DataDir, "data_log_dir", n.cfg.DataLogDir)
+	n.log.Info("recovered", "zxid", counts.LastZxid, "znodes", counts.Nodes, "sessions", n.tree.SessionCount(), "txns_redone", redone, "fresh", fresh, "ms", took.Milliseconds())
+	n.warm(ctx)
+	return nil
+}
+
+func (n *Node) storeOptions() persistence.Options {
+	o := persistence.Options{
+		DataDir: n.cfg.DataDir, DataLogDir: n.cfg.DataLogDir, ServerID: n.cfg.ServerID, NoAutoCreate: !n.cfg.DatadirAutocreate,
+		FS: n.deps.FS, Logger: n.log, Log: n.deps.LogOptions, State: n.deps.StateOptions,
+	}
+	o.Log.NoSync = !n.cfg.ForceSync
+	o.Log.OnSync = func(took time.Duration, entries, _ int) {
+		n.met.SyncProcessTime.ObserveDuration(took)
+		n.met.SyncProcessorBatchSize.Observe(int64(entries))
+	}
+	o.Log.OnFsync = func(took time.Duration) {
+		n.met.FsyncTime.ObserveDuration(took)
+		if limit := n.cfg.FsyncWarningThreshold; limit > 0 && took > limit {
+			n.log.Warn("slow sync of the transaction log", "took", took, "threshold", limit)
+		}
+	}
+	return o
+}
+
+// authOptions translates the settings.
+func authOptions(c *conf.Config) auth.Options {
+	return auth.Options{
+		DigestDisabled: !c.DigestAuthEnabled, DigestAlg: c.DigestAlg, SuperDigest: c.SuperDigest, SkipACL: c.SkipACL,
+		EnforceAuth:     c.EnforceAuthEnabled || c.SessionRequireClientSASLAuth,
+		EnforcedSchemes: c.EnforceAuthSchemes,
+	}
+}
+
+func randomBits() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process itself
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+// solo is the Replicator of a standalone server: what is durable is committed.
+type solo struct{ log *persistence.Log }
+
+// Propose implements server.Replicator.
+func (r solo) Propose(p server.Proposal) error {
+	return r.log.Append(persistence.Entry{Zxid: p.Zxid, Bytes: p.Bytes, Tag: p.Tag})
+}
+
+// apply hands durable entries to the tree.
+func (n *Node) apply(entries []persistence.Entry) {
+	n.batch = n.batch[:0]
+	for _, e := range entries {
+		n.batch = append(n.batch, server.Proposal{Zxid: e.Zxid, Bytes: e.Bytes, Tag: e.Tag})
+	}
+	n.server.Apply(n.batch)
+	clear(n.batch)
+}
+
+func (n *Node) startPurger() *persistence.Purger {
+	if !n.cfg.Purge {
+		return nil
+	}
+	return persistence.StartPurger(n.stores.Log, persistence.Retention{SnapCount: n.cfg.SnapCount, CommitLogCount: n.cfg.CommitLogCount}, n.log)
+}
+
+func (n *Node) durable(mark persistence.Applied) {
+	if n.purger != nil {
+		n.purger.Durable(mark)
+	}
+}
+
+// warm brings the rest of the tree into memory while clients are served.
+func (n *Node) warm(ctx context.Context) {
+	if n.nodes.Warmed() {
+		return
+	}
+	n.work.Add(1)
+	go func() { // ends when all is in memory, or at Close
+		defer n.work.Done()
+		began := time.Now()
+		if err := n.nodes.Warm(ctx); err != nil {
+			if ctx.Err() == nil {
+				n.fail(err)
+			}
+			return
+		}
+		n.log.Info("tree is in memory", "bytes", n.memory(), "ms", time.Since(began).Milliseconds())
+	}()
+}
+
+func (n *Node) memory() int64 {
+	n.lock.RLock()
+	defer n.lock.RUnlock()
+	return n.nodes.MemoryBytes()
+}
+
+// serveMetrics opens the Prometheus endpoint if it is configured.
+func (n *Node) serveMetrics(ctx context.Context) {
+	m := n.cfg.Metrics
+	if !m.Prometheus {
+		return
+	}
+	address := net.JoinHostPort(m.HTTPHost, strconv.Itoa(m.HTTPPort))
+	l, err := n.deps.Listen("tcp", address)
+	if err != nil {
+		n.log.Warn("metrics are not served", "addr", address, "err", err)
+		return
+	}
+	n.log.Info("serving metrics", "url", "http://"+l.Addr().String()+"/metrics")
+	n.work.Add(1)
+	go func() { // ends at Close
+		defer n.work.Done()
+		if err := n.met.Serve(ctx, l, m.ExportJvmInfo); err != nil {
+			n.log.Warn("metrics endpoint stopped", "err", err)
+		}
+	}()
+}
+
+// fail records the failure that ends the server. The first one counts.
+func (n *Node) fail(err error) {
+	n.once.Do(func() {
+		n.failure = err
+		n.log.Error("server failed", "err", err)
+		close(n.failed)
+	})
+}
+
+// Addr is the client address.
+func (n *Node) Addr() net.Addr { return n.server.Addrs()[0] }
+
+// Metrics are the server's figures.
+func (n *Node) Metrics() *metrics.Metrics { return n.met }
+
+// Wait returns when the server has failed, with the reason, or was closed, with nil.
+func (n *Node) Wait() error {
+	select {
+	case <-n.failed:
+		return n.failure
+	case <-n.done:
+		return nil
+	}
+}
+
+// Close stops serving, finishes what was proposed and closes the data. After a failure the data is left
+// as it is. It does not give up before it is through: ctx is for a caller that wants to.
+func (n *Node) Close(ctx context.Context) error {
+	var err error
+	finished := make(chan struct{})
+	go func() { // ends with the last store
+		defer close(finished)
+		n.closed.Do(func() { err = n.close() })
+	}()
+	select {
+	case <-finished:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (n *Node) close() error {
+	defer close(n.done)
+	n.cancel()
+	n.server.Close()
+	n.work.Wait()
+	select {
+	case <-n.failed: // a store that failed is not touched again
+		return nil
+	default:
+	}
+	err := n.stores.Log.Close() // all that was proposed is applied when this returns
+	err = errors.Join(err, n.nodes.Close())
+	if n.purger != nil {
+		n.purger.Close()
+	}
+	n.log.Info("closed", "zxid", n.server.LastProcessedZxid())
+	return errors.Join(err, n.stores.Close())
+}

@@ -1,0 +1,111 @@
+package server
+
+import (
+	"time"
+
+	"zk/jute"
+	"zk/server/prep"
+	"zk/server/session"
+)
+
+// connect handles the first frame: a ConnectRequest. False closes the connection.
+//
+// The order of checks is Java's (ZooKeeperServer.processConnectRequest): throttle, lastZxidSeen,
+// timeout, then a new session or a renewal. The session's password is checked before anything happens
+// to its live connection, where Java closes that first.
+func (c *conn) connect(b []byte) bool {
+	s := c.srv
+	if !s.serving.Load() {
+		s.met.CnxnClosedWithoutZKServerRunning.Inc()
+		return false
+	}
+	var req jute.ConnectRequest
+	d := jute.NewDecoder(b, 0)
+	req.Decode(&d)
+	if d.Err() != nil {
+		s.log.Debug("connect request refused", "addr", c.remote, "err", d.Err())
+		return false
+	}
+	s.met.ConnectionRequestCount.Inc()
+	if !s.throttle.admit(req.SessionID != 0, s.nowMillis()) {
+		s.met.ConnectionRejected.Inc()
+		return false
+	}
+	if req.LastZxidSeen > s.LastProcessedZxid() {
+		s.log.Info("client has seen a later zxid than this server", "addr", c.remote, "seen", req.LastZxidSeen, "zxid", s.LastProcessedZxid())
+		return false
+	}
+	timeout := s.clampTimeout(req.TimeoutMillis)
+	c.timeout.Store(timeout)
+	if req.SessionID != 0 {
+		return c.renew(&req, timeout)
+	}
+	return c.createSession(&req, timeout)
+}
+
+// login is a session on its way through the pipeline.
+type login struct {
+	req  jute.ConnectRequest
+	done chan struct{} // closed by Apply when the response is in the output
+	ses  *session.Session
+}
+
+// createSession proposes a session and waits for it: nothing else of this connection is handled before.
+func (c *conn) createSession(req *jute.ConnectRequest, timeout int32) bool {
+	s := c.srv
+	id := s.ids.Next(time.Now().UnixMilli())
+	l := &login{req: *req, done: make(chan struct{})}
+	r := &request{c: c, op: jute.OpCreateSession, received: c.batch, login: l}
+	if err := s.propose(r, &prep.Request{Body: prep.Body{Op: jute.OpCreateSession}, SessionID: id, TimeoutMillis: timeout}); err != nil {
+		return false
+	}
+	select {
+	case <-l.done:
+	case <-s.stopping:
+		return false
+	}
+	return c.begun(l.ses)
+}
+
+// begun makes the reader's side of the connection belong to the session.
+func (c *conn) begun(ses *session.Session) bool {
+	if ses == nil {
+		return false
+	}
+	c.session = ses
+	c.sid.Store(int64(ses.ID()))
+	_ = c.nc.SetReadDeadline(time.Time{}) // a closed socket tells at the next read
+	return true
+}
+
+// renew takes up a session again.
+func (c *conn) renew(req *jute.ConnectRequest, timeout int32) bool {
+	s := c.srv
+	s.met.ConnectionRevalidateCount.Inc()
+	ses := s.tracker.Get(req.SessionID)
+	if ses == nil || ses.IsClosing() || !s.passwords.Check(req.SessionID, req.Passwd) {
+		s.log.Info("session can't be renewed", "addr", c.remote, "session", req.SessionID)
+		c.respond(req, nil, 0)
+		return false
+	}
+	s.tracker.SetTimeout(ses, timeout, s.nowMillis())
+	if old, ok := ses.SwapOwner(c).(*conn); ok && old != nil && old != c {
+		old.shutdown()
+	}
+	c.respond(req, ses, timeout)
+	return c.begun(ses)
+}
+
+// respond appends the ConnectResponse; no session means: expired.
+func (c *conn) respond(req *jute.ConnectRequest, ses *session.Session, timeout int32) {
+	resp := jute.ConnectResponse{HasReadOnly: req.HasReadOnly, Passwd: make([]byte, session.PasswdBytes)}
+	if ses != nil {
+		passwd := c.srv.passwords.Make(ses.ID())
+		resp.Passwd = passwd[:]
+		resp.SessionID = ses.ID()
+		resp.TimeoutMillis = timeout
+	}
+	c.frame(resp.Append)
+	c.srv.met.Server.PacketsSent.Inc()
+	c.stats.sent.Add(1)
+}

@@ -1,0 +1,278 @@
+package server
+
+import (
+	"strings"
+
+	"zk/jute"
+	"zk/server/tree"
+	"zk/server/watch"
+)
+
+const (
+	// stepNodes is the number of nodes a long read visits under one hold of the tree lock.
+	stepNodes = 1000
+	// multiReadBytesMax bounds the reply of a multiRead. Java has no bound: 40,000 reads of a 1 MiB node
+	// fit in one request.
+	multiReadBytesMax = 64 << 20
+)
+
+// readOp is a part of a multiRead.
+type readOp struct {
+	op   jute.OpCode
+	path string
+}
+
+// decodeMultiRead reads the parts of a multiRead; anything but getData and getChildren fails.
+func decodeMultiRead(d *jute.Decoder) []readOp {
+	var ops []readOp
+	for {
+		var h jute.MultiHeader
+		h.Decode(d)
+		if d.Err() != nil || h.Done {
+			return ops
+		}
+		if h.Type != jute.OpGetData && h.Type != jute.OpGetChildren {
+			d.Fail("multiRead: not a read")
+			return nil
+		}
+		ops = append(ops, readOp{op: h.Type, path: d.String()})
+		d.Bool() // a watch is never set here
+	}
+}
+
+// isHeavy reports whether a local request may take longer than the tree lock may be held. Called under
+// the tree lock.
+func (s *Server) isHeavy(r *request) bool {
+	l := &r.local
+	if l.code != jute.CodeOk {
+		return false
+	}
+	switch r.op {
+	case jute.OpGetChildren, jute.OpGetChildren2:
+		n := s.tree.Find(l.path)
+		return n != tree.NoRef && s.tree.ChildCount(n) > stepNodes
+	case jute.OpGetAllChildrenNumber, jute.OpMultiRead, jute.OpSetWatches, jute.OpSetWatches2:
+		return true
+	}
+	return false
+}
+
+// runHeavy runs a long read in steps and appends its reply. zxid is the one for the reply's header.
+func (c *conn) runHeavy(r *request, zxid func() jute.Zxid) {
+	switch r.op {
+	case jute.OpGetChildren, jute.OpGetChildren2:
+		c.listChildren(r, zxid)
+	case jute.OpGetAllChildrenNumber:
+		c.countNodes(r, zxid)
+	case jute.OpMultiRead:
+		c.multiRead(r, zxid)
+	default:
+		c.setWatches(r, zxid)
+	}
+}
+
+// finish appends a reply; body is called when there is no error. Called under the tree lock.
+func (c *conn) finish(r *request, zxid jute.Zxid, code jute.Code, body func([]byte) []byte) {
+	size := c.frame(func(b []byte) []byte {
+		b = appendHeader(b, r.xid, zxid, code)
+		if code != jute.CodeOk || body == nil {
+			return b
+		}
+		return body(b)
+	})
+	c.noteReply(r.op, r.xid, zxid, size)
+}
+
+// walk opens a walk after the checks of the request, or gives the error.
+func (c *conn) walk(r *request, open func(tree.Ref) *tree.Walk) (*tree.Walk, jute.Code) {
+	s := c.srv
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if code := c.readable(r.op, &r.local); code != jute.CodeOk {
+		return nil, code
+	}
+	return open(s.tree.Find(r.local.path)), jute.CodeOk
+}
+
+func (c *conn) closeWalk(w *tree.Walk) {
+	c.srv.lock.Lock()
+	w.Close()
+	c.srv.lock.Unlock()
+}
+
+func (c *conn) listChildren(r *request, zxid func() jute.Zxid) {
+	s := c.srv
+	w, code := c.walk(r, s.tree.OpenChildren)
+	if code != jute.CodeOk {
+		s.lock.RLock()
+		c.finish(r, zxid(), code, nil)
+		s.lock.RUnlock()
+		return
+	}
+	defer c.closeWalk(w)
+	for {
+		s.lock.RLock()
+		if w.Step(stepNodes) {
+			break
+		}
+		s.lock.RUnlock()
+	}
+	defer s.lock.RUnlock()
+	if w.Node() == tree.NoRef {
+		c.finish(r, zxid(), jute.CodeNoNode, nil)
+		return
+	}
+	c.finish(r, zxid(), jute.CodeOk, func(b []byte) []byte {
+		if names, n, ok := w.Names(); ok {
+			b = append(jute.AppendInt32(b, int32(n)), names...)
+		} else {
+			b = s.appendChildren(b, w.Node())
+		}
+		if r.op == jute.OpGetChildren2 {
+			b = s.appendStat(b, w.Node())
+		}
+		return b
+	})
+}
+
+func (c *conn) countNodes(r *request, zxid func() jute.Zxid) {
+	s := c.srv
+	w, code := c.walk(r, s.tree.OpenCount)
+	if code != jute.CodeOk {
+		s.lock.RLock()
+		c.finish(r, zxid(), code, nil)
+		s.lock.RUnlock()
+		return
+	}
+	defer c.closeWalk(w)
+	for {
+		s.lock.RLock()
+		if w.Step(stepNodes) {
+			break
+		}
+		s.lock.RUnlock()
+	}
+	defer s.lock.RUnlock()
+	c.finish(r, zxid(), jute.CodeOk, func(b []byte) []byte { return jute.AppendInt32(b, int32(w.Count())) })
+}
+
+// multiRead answers each part as it would be alone (reference client-protocol, section 8).
+func (c *conn) multiRead(r *request, zxid func() jute.Zxid) {
+	s := c.srv
+	var b []byte
+	for _, op := range r.local.multi {
+		s.lock.RLock()
+		b = c.readPart(b, op, r.local.ids)
+		s.lock.RUnlock()
+		if len(b) > multiReadBytesMax {
+			s.log.Warn("reply of a multiRead is too large", "session", c.sid.Load(), "bytes", len(b))
+			c.shutdown()
+			return
+		}
+	}
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	c.finish(r, zxid(), jute.CodeOk, func(out []byte) []byte { return jute.MultiEnd.Append(append(out, b...)) })
+}
+
+func (c *conn) readPart(b []byte, op readOp, ids []jute.ID) []byte {
+	l := localOp{path: op.path, ids: ids}
+	if code := c.readable(op.op, &l); code != jute.CodeOk {
+		b = jute.MultiHeader{Type: jute.OpError, Err: code}.Append(b)
+		return jute.AppendInt32(b, int32(code))
+	}
+	b = jute.MultiHeader{Type: op.op}.Append(b)
+	return c.body(b, &request{op: op.op, local: l})
+}
+
+// setWatches registers the watches of a client that has come back, and tells it what it missed
+// (reference client-protocol, section 10). Events go ahead of the reply.
+func (c *conn) setWatches(r *request, zxid func() jute.Zxid) {
+	s := c.srv
+	set := r.local.set
+	lists := [][]string{set.Data, set.Exist, set.Child, set.Persistent, set.PersistentRecur}
+	visit := []func(string, *request){c.catchUpData, c.catchUpExist, c.catchUpChild,
+		func(p string, _ *request) { s.watches.Add(p, c, watch.Persistent) },
+		func(p string, _ *request) { s.watches.Add(p, c, watch.PersistentRecursive) }}
+	for i, list := range lists {
+		for len(list) > 0 {
+			n := min(len(list), stepNodes/4)
+			s.lock.RLock()
+			for _, p := range list[:n] {
+				visit[i](p, r)
+			}
+			s.lock.RUnlock()
+			list = list[n:]
+		}
+	}
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	c.finish(r, zxid(), jute.CodeOk, nil)
+}
+
+// missed sends a catch-up event.
+func (c *conn) missed(t jute.EventType, path string) {
+	s := c.srv
+	frame := watch.AppendFrame(nil, t, path, -1)
+	if !c.appendFrame(frame) {
+		c.shutdown()
+		return
+	}
+	s.met.WatchBytes.Add(int64(len(frame)))
+	s.met.Server.PacketsSent.Inc()
+	c.stats.sent.Add(1)
+}
+
+// hidden reports whether the client may not read the node; then it gets no event, only the watch.
+func (c *conn) hidden(n tree.Ref, r *request) bool {
+	return !c.srv.auth.Check(c.srv.tree.ACL(n), jute.PermRead, r.local.ids)
+}
+
+func (c *conn) catchUpData(path string, r *request) {
+	s := c.srv
+	n := s.tree.Find(path)
+	if n == tree.NoRef {
+		c.missed(jute.EventNodeDeleted, path)
+		return
+	}
+	if mzxid, _ := s.tree.Zxids(n); mzxid > r.local.set.RelativeZxid && !c.hidden(n, r) {
+		c.missed(jute.EventNodeDataChanged, path)
+		return
+	}
+	s.watches.Add(path, c, watch.StandardData)
+}
+
+func (c *conn) catchUpExist(path string, r *request) {
+	s := c.srv
+	if n := s.tree.Find(path); n != tree.NoRef && !c.hidden(n, r) {
+		c.missed(jute.EventNodeCreated, path)
+		return
+	}
+	s.watches.Add(path, c, watch.StandardData)
+}
+
+func (c *conn) catchUpChild(path string, r *request) {
+	s := c.srv
+	n := s.tree.Find(path)
+	if n == tree.NoRef {
+		c.missed(jute.EventNodeDeleted, path)
+		return
+	}
+	if _, pzxid := s.tree.Zxids(n); pzxid > r.local.set.RelativeZxid && !c.hidden(n, r) {
+		c.missed(jute.EventNodeChildrenChanged, path)
+		return
+	}
+	s.watches.Add(path, c, watch.StandardChild)
+}
+
+// appendEphemerals appends the session's ephemerals whose path starts with prefix; blank and "/" are all.
+func (s *Server) appendEphemerals(b []byte, id jute.SessionID, prefix string) []byte {
+	all := strings.TrimSpace(prefix) == "" || prefix == tree.RootPath
+	list := []string{}
+	for _, p := range s.tree.Ephemerals(id, nil) {
+		if all || strings.HasPrefix(p, prefix) {
+			list = append(list, p)
+		}
+	}
+	return jute.AppendStrings(b, list)
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// acceptPause is how long the accept loop rests when the system refuses more sockets.
+const acceptPause = 50 * time.Millisecond
+
+// accept takes connections until the listener is closed.
+func (s *Server) accept(ctx context.Context, l net.Listener) {
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			s.log.Warn("accept failed", "err", err)
+			select {
+			case <-time.After(acceptPause):
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		s.open(nc)
+	}
+}
+
+// open starts a connection, or closes it at once when there are too many.
+func (s *Server) open(nc net.Conn) {
+	remote := remoteAddr(nc)
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		_ = tcp.SetNoDelay(true) // an option that fails is an option the socket doesn't have
+		_ = tcp.SetKeepAlive(s.cfg.ClientTCPKeepAlive)
+	}
+	ip := remote.Addr().String()
+	s.mu.Lock()
+	tooMany := s.cfg.MaxClientCnxns > 0 && s.perIP[ip] >= s.cfg.MaxClientCnxns ||
+		s.cfg.MaxCnxns > 0 && len(s.conns) >= s.cfg.MaxCnxns
+	if s.closed || tooMany {
+		s.mu.Unlock()
+		if tooMany {
+			s.met.ConnectionRejected.Inc()
+			s.log.Warn("too many connections", "addr", remote, "max_client_cnxns", s.cfg.MaxClientCnxns, "max_cnxns", s.cfg.MaxCnxns)
+		}
+		_ = nc.Close() // refused: nothing to be said about it
+		return
+	}
+	c := newConn(s, nc, remote, ip)
+	s.conns[c] = struct{}{}
+	s.perIP[ip]++
+	s.work.Add(1)
+	s.mu.Unlock()
+	go func() { // ends when the socket is closed, by either side
+		defer s.work.Done()
+		c.run()
+	}()
+}
+
+// forget takes a closed connection out of the tables.
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if s.perIP[c.ip]--; s.perIP[c.ip] <= 0 {
+		delete(s.perIP, c.ip)
+	}
+}
+
+// connections lists the open connections.
+func (s *Server) connections() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		v = append(v, c)
+	}
+	return v
+}
+
+func remoteAddr(nc net.Conn) netip.AddrPort {
+	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		a := tcp.AddrPort()
+		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	}
+	return netip.AddrPort{}
+}

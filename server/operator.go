@@ -1,0 +1,327 @@
+package server
+
+import (
+	"cmp"
+	"io"
+	"net"
+	"slices"
+	"time"
+
+	"zk/jute"
+	"zk/server/fourletter"
+	"zk/server/metrics"
+	"zk/server/tree"
+	"zk/server/watch"
+)
+
+// wordDeadline bounds how long a four-letter word's client may take for its reply and to go away.
+const wordDeadline = 10 * time.Second
+
+// fourLetter answers an operator's word and ends the connection. in starts with the word.
+func (c *conn) fourLetter(word fourletter.Word, in []byte, used int) (int, bool) {
+	s := c.srv
+	allowed := s.whitelist.Allows(word)
+	extra := word.ExtraBytes(allowed)
+	if len(in) < 4+extra {
+		return used, true
+	}
+	c.stats.received.Add(1)
+	s.met.Server.PacketsReceived.Inc()
+	_ = c.nc.SetDeadline(time.Now().Add(wordDeadline)) // a socket without deadlines is a closed one
+	asked := operator{s, c}
+	if err := word.Run(c.nc, asked, allowed, in[4:4+extra]); err != nil {
+		s.log.Debug("four-letter word not answered", "addr", c.remote, "word", word.String(), "err", err)
+		return used, false
+	}
+	// What the client sent after its word is read before the close: else the kernel answers it with a
+	// reset, which may overtake the reply.
+	if tcp, ok := c.nc.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(tcp, 1<<20)) // until the client is gone, or the deadline
+	}
+	return used, false
+}
+
+// operator is the server as four-letter words see it; c is the connection that asks.
+type operator struct {
+	s *Server
+	c *conn
+}
+
+var _ fourletter.Server = operator{}
+
+func (o operator) Serving() bool   { return o.s.serving.Load() }
+func (o operator) ReadOnly() bool  { return false }
+func (o operator) Version() string { return fourletter.BuildVersion() }
+
+func (o operator) Stats() fourletter.Stats {
+	s := o.s
+	low, avg, high := s.met.Server.RequestLatency.Snapshot()
+	s.lock.RLock()
+	counts := s.tree.Counts()
+	s.lock.RUnlock()
+	return fourletter.Stats{
+		LatencyMin: low, LatencyAvg: avg, LatencyMax: high, Received: s.met.Server.PacketsReceived.Value(),
+		Sent: s.met.Server.PacketsSent.Value(), Connections: int64(s.connCount()), Outstanding: s.outstanding.Load(),
+		Zxid: counts.LastZxid, Mode: fourletter.ModeStandalone, NodeCount: counts.Nodes + 1,
+	}
+}
+
+func (s *Server) connCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+func (o operator) Connections() []fourletter.Conn {
+	list := o.s.connections()
+	slices.SortFunc(list, func(a, b *conn) int { return a.since.Compare(b.since) })
+	v := make([]fourletter.Conn, 0, len(list))
+	for _, c := range list {
+		v = append(v, c.describe(c == o.c))
+	}
+	return v
+}
+
+// describe gives what cons and stat show.
+func (c *conn) describe(asking bool) fourletter.Conn {
+	st := &c.stats
+	c.queue.mu.Lock()
+	queued := c.queue.n
+	c.queue.mu.Unlock()
+	v := fourletter.Conn{
+		Remote: c.remote, InterestOps: 1, Queued: int64(queued), Received: st.received.Load(), Sent: st.sent.Load(),
+		Session: jute.SessionID(c.sid.Load()), LastOp: fourletter.OpNone, Established: c.since,
+		TimeoutMillis: int64(c.timeout.Load()), LastCxid: st.lastCxid.Load(), LastZxid: jute.Zxid(st.lastZxid.Load()),
+		LastResponseMillis: st.lastResponse.Load(), LastLatency: st.lastLat.Load(), MinLatency: max(st.minLat.Load(), 0),
+		MaxLatency: st.maxLat.Load(),
+	}
+	if asking {
+		v.InterestOps = 0
+	}
+	if n := st.count.Load(); n > 0 {
+		v.AvgLatency = st.totalLat.Load() / n
+	}
+	if st.named.Load() {
+		v.LastOp = opName(jute.OpCode(st.lastOp.Load()))
+	}
+	c.out.mu.Lock()
+	if c.out.flushing {
+		v.InterestOps |= 4
+	}
+	c.out.mu.Unlock()
+	return v
+}
+
+// opName is the name Java's FinalRequestProcessor gives an operation in cons.
+func opName(op jute.OpCode) string {
+	switch op {
+	case jute.OpPing:
+		return "PING"
+	case jute.OpCreateSession:
+		return "SESS"
+	case jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer, jute.OpCreateTTL:
+		return "CREA"
+	case jute.OpDelete, jute.OpDeleteContainer:
+		return "DELE"
+	case jute.OpSetData:
+		return "SETD"
+	case jute.OpExists:
+		return "EXIS"
+	case jute.OpGetData:
+		return "GETD"
+	case jute.OpGetACL:
+		return "GETA"
+	case jute.OpSetACL:
+		return "SETA"
+	case jute.OpGetChildren, jute.OpGetChildren2:
+		return "GETC"
+	case jute.OpGetAllChildrenNumber:
+		return "GETACN"
+	case jute.OpSync:
+		return "SYNC"
+	case jute.OpMulti:
+		return "MULT"
+	case jute.OpMultiRead:
+		return "MLTR"
+	case jute.OpCheck:
+		return "CHEC"
+	case jute.OpSetWatches:
+		return "SETW"
+	case jute.OpSetWatches2:
+		return "STW2"
+	case jute.OpAddWatch:
+		return "ADDW"
+	case jute.OpCheckWatches:
+		return "CHKW"
+	case jute.OpRemoveWatches:
+		return "REMW"
+	case jute.OpWhoAmI:
+		return "HOMI"
+	case jute.OpGetEphemerals:
+		return "GETE"
+	case jute.OpReconfig:
+		return "RECO"
+	case jute.OpCloseSession:
+		return "CLOS"
+	}
+	return fourletter.OpNone
+}
+
+func (o operator) Conf() fourletter.Conf {
+	s := o.s
+	data, log := s.opt.DirSizes()
+	port := s.cfg.ClientPort
+	if port == 0 && len(s.listeners) > 0 {
+		if a, ok := s.listeners[0].Addr().(*net.TCPAddr); ok {
+			port = a.Port
+		}
+	}
+	return fourletter.Conf{
+		ClientPort: port, SecureClientPort: -1, DataDir: s.cfg.DataDir, DataDirBytes: data, DataLogDir: s.cfg.DataLogDir,
+		DataLogDirBytes: log, TickTimeMillis: s.cfg.TickTime.Milliseconds(), MaxClientCnxns: int64(s.cfg.MaxClientCnxns),
+		MinSessionTimeoutMillis: s.cfg.MinSessionTimeout.Milliseconds(), MaxSessionTimeoutMillis: s.cfg.MaxSessionTimeout.Milliseconds(),
+		ListenBacklog: s.cfg.ClientPortListenBacklog,
+	}
+}
+
+// wall turns an instant of the server's clock into wall time.
+func (s *Server) wall(millis int64) time.Time {
+	return time.Now().Add(time.Duration(millis-s.nowMillis()) * time.Millisecond)
+}
+
+func (o operator) Sessions() fourletter.Sessions {
+	v := &fourletter.SessionBuckets{Count: o.s.tracker.Count()}
+	for _, b := range o.s.tracker.Buckets() {
+		v.Buckets = append(v.Buckets, fourletter.SessionBucket{At: o.s.wall(b.At), IDs: b.IDs})
+	}
+	return fourletter.Sessions{Tracked: v}
+}
+
+func (o operator) Ephemerals() map[jute.SessionID][]string {
+	o.s.lock.RLock()
+	defer o.s.lock.RUnlock()
+	v := map[jute.SessionID][]string{}
+	o.s.tree.EphemeralSessions(func(id jute.SessionID, n int) {
+		v[id] = o.s.tree.Ephemerals(id, make([]string, 0, n))
+	})
+	return v
+}
+
+func (o operator) ConnectionBuckets() []fourletter.ConnBucket {
+	s := o.s
+	interval := max(s.cfg.SessionlessCnxnTimeout.Milliseconds(), 1)
+	byEnd := map[int64][]fourletter.ConnRef{}
+	for _, c := range s.connections() {
+		ref := fourletter.ConnRef{Remote: c.remote, Session: jute.SessionID(c.sid.Load())}
+		end := c.since.Sub(s.start).Milliseconds() + interval
+		if ref.Session != 0 {
+			end = c.stats.lastResponse.Load() + int64(c.timeout.Load())
+		}
+		end = (end/interval + 1) * interval // idle connections are looked for once an interval
+		byEnd[end] = append(byEnd[end], ref)
+	}
+	v := make([]fourletter.ConnBucket, 0, len(byEnd))
+	for end, refs := range byEnd {
+		v = append(v, fourletter.ConnBucket{At: s.wall(end), Conns: refs})
+	}
+	slices.SortFunc(v, func(a, b fourletter.ConnBucket) int { return a.At.Compare(b.At) })
+	return v
+}
+
+func (o operator) DirSizes() (dataBytes, logBytes int64) { return o.s.opt.DirSizes() }
+func (o operator) Digests() []fourletter.Digest          { return o.s.digests.list() }
+
+func (o operator) Environment() []fourletter.KeyValue {
+	return fourletter.HostEnvironment(o.Version())
+}
+
+func (o operator) MonitorHead() []fourletter.KeyValue { return nil }
+
+func (o operator) AppendMonitor(dst []byte) []byte {
+	form := metrics.FormDefault
+	if o.s.cfg.Metrics.Prometheus {
+		form = metrics.FormPrometheus
+	}
+	return o.s.met.AppendMntr(dst, form, time.Now())
+}
+
+func (o operator) WatchSummary() fourletter.WatchSummary {
+	v := o.s.watches.Summary()
+	return fourletter.WatchSummary{Watchers: v.Watchers, Paths: v.Paths, Watches: v.Watches}
+}
+
+func (o operator) EachWatch(f func(path string, session jute.SessionID)) {
+	o.s.eachWatch(f)
+}
+
+func (o operator) ResetStats() {
+	o.s.met.Server.Reset()
+	if !o.s.cfg.Metrics.Prometheus {
+		o.s.met.Reset()
+	}
+}
+
+func (o operator) ResetConnections() {
+	for _, c := range o.s.connections() {
+		c.stats.reset()
+	}
+}
+
+func (o operator) TraceMask() int64        { return o.s.traceMask.Load() }
+func (o operator) SetTraceMask(mask int64) { o.s.traceMask.Store(mask) }
+
+// setGauges connects the gauges to what they show.
+func (s *Server) setGauges() {
+	m := s.met
+	count := func(f func(tree.Counts) int64) func() int64 {
+		return func() int64 {
+			s.lock.RLock()
+			defer s.lock.RUnlock()
+			return f(s.tree.Counts())
+		}
+	}
+	m.OutstandingRequests.Set(s.outstanding.Load)
+	m.NumAliveConnections.Set(func() int64 { return int64(s.connCount()) })
+	m.ConnectionDropProbability.SetFloat(s.throttle.dropProbability)
+	m.GlobalSessions.Set(func() int64 { return int64(s.tracker.Count()) })
+	m.LocalSessions.Set(func() int64 { return 0 })
+	m.AuthFailedCount.Set(m.Server.AuthFailed.Value)
+	m.NonMTLSLocalConnCount.Set(func() int64 { return 0 })
+	m.NonMTLSRemoteConnCount.Set(func() int64 { return 0 })
+	m.OutstandingTLSHandshake.Set(func() int64 { return 0 })
+	m.ZnodeCount.Set(count(func(c tree.Counts) int64 { return c.Nodes + 1 }))
+	m.EphemeralsCount.Set(count(func(c tree.Counts) int64 { return c.Ephemerals }))
+	m.ApproximateDataSize.Set(count(func(c tree.Counts) int64 { return c.DataBytes }))
+	m.WatchCount.Set(func() int64 { return int64(s.watches.Count()) })
+	m.Uptime.Set(s.nowMillis)
+	quota := func(f func(tree.Quota) int64) func() map[string]int64 {
+		return func() map[string]int64 {
+			s.lock.RLock()
+			defer s.lock.RUnlock()
+			v := map[string]int64{}
+			s.tree.Quotas(func(q tree.Quota) { v[namespace(q.Path)] = f(q) })
+			return v
+		}
+	}
+	m.QuotaCountLimitPerNamespace.Set(quota(func(q tree.Quota) int64 { return limit(q.CountLimit, q.CountHardLimit) }))
+	m.QuotaBytesLimitPerNamespace.Set(quota(func(q tree.Quota) int64 { return limit(q.BytesLimit, q.BytesHardLimit) }))
+	m.QuotaCountUsagePerNamespace.Set(quota(func(q tree.Quota) int64 { return q.Count }))
+	m.QuotaBytesUsagePerNamespace.Set(quota(func(q tree.Quota) int64 { return q.Bytes }))
+}
+
+// limit is the limit in force: a hard one stands before a soft one.
+func limit(soft, hard int64) int64 {
+	if hard > -1 {
+		return hard
+	}
+	return cmp.Or(soft, 0)
+}
+
+// eachWatch walks over the data watches with the sessions that have them.
+func (s *Server) eachWatch(f func(path string, session jute.SessionID)) {
+	s.watches.EachData(func(path string, w watch.Watcher) {
+		if c, ok := w.(*conn); ok {
+			f(path, jute.SessionID(c.sid.Load()))
+		}
+	})
+}

@@ -1,0 +1,182 @@
+package server
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"zk/jute"
+)
+
+const (
+	// OutputSoftBytes is how much unsent output stops the reading of a connection.
+	OutputSoftBytes = 256 << 10
+	// OutputHardBytes is how much unsent output closes a connection that more events are to be sent to. The
+	// session lives on, and setWatches catches up after the reconnect.
+	OutputHardBytes = 16 << 20
+)
+
+// output is the bytes on their way to a client. Anyone may append; one goroutine at a time flushes.
+type output struct {
+	mu sync.Mutex
+	// Guarded by mu.
+	buf      []byte
+	flushing bool // somebody writes, and will write what is appended meanwhile
+	closing  bool // close when all is written
+	dead     bool // the socket is gone: drop what comes
+	inFlight int  // bytes the flusher has taken
+	drained  *sync.Cond
+}
+
+// frame appends one frame whose content fill appends, and gives its size. It holds the output's lock
+// only for itself, so that a panic in fill leaves nothing locked.
+func (c *conn) frame(fill func([]byte) []byte) (size int) {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.buf == nil {
+		o.buf = c.srv.pool.getOut()
+	}
+	at := len(o.buf)
+	b := fill(append(o.buf, 0, 0, 0, 0))
+	size = len(b) - at - 4
+	binary.BigEndian.PutUint32(b[at:], uint32(size))
+	if o.dead {
+		b = b[:at]
+	}
+	o.buf = b
+	return size
+}
+
+// appendFrame appends a complete frame, an event. It reports false when the client has too much unread.
+func (c *conn) appendFrame(frame []byte) bool {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.dead {
+		return true
+	}
+	if len(o.buf)+o.inFlight+len(frame) > OutputHardBytes {
+		return false
+	}
+	if o.buf == nil {
+		o.buf = c.srv.pool.getOut()
+	}
+	o.buf = append(o.buf, frame...)
+	return true
+}
+
+// appendHeader appends a reply header.
+func appendHeader(b []byte, xid int32, zxid jute.Zxid, code jute.Code) []byte {
+	h := jute.ReplyHeader{Xid: xid, Zxid: zxid, Err: code}
+	return h.Append(b)
+}
+
+// flush writes what is there without waiting; what the socket does not take is left to a goroutine of
+// its own.
+func (c *conn) flush() {
+	o := &c.out
+	o.mu.Lock()
+	if o.flushing || len(o.buf) == 0 {
+		shut := o.closing && !o.flushing
+		o.mu.Unlock()
+		if shut {
+			c.shutdown()
+		}
+		return
+	}
+	o.flushing = true
+	for {
+		buf := o.take()
+		o.mu.Unlock()
+		n, err := c.tr.write(buf)
+		if err == errWouldBlock {
+			go c.drain(buf, n) // ends when the socket has taken all or is closed
+			return
+		}
+		if c.sent(buf, err) {
+			return
+		}
+	}
+}
+
+// take hands the appended bytes to the flusher. Called with mu held.
+func (o *output) take() []byte {
+	buf := o.buf
+	o.buf = nil
+	o.inFlight = len(buf)
+	return buf
+}
+
+// sent ends the write of buf; it returns with mu held when there is more to write, else true.
+func (c *conn) sent(buf []byte, err error) (done bool) {
+	c.srv.pool.putOut(buf)
+	o := &c.out
+	o.mu.Lock()
+	o.inFlight = 0
+	if err != nil {
+		o.dead = true
+		o.buf = nil
+	}
+	if len(o.buf) > 0 {
+		return false
+	}
+	o.flushing = false
+	shut := o.closing || o.dead
+	if o.drained != nil {
+		o.drained.Broadcast()
+	}
+	o.mu.Unlock()
+	if shut {
+		c.shutdown()
+	}
+	return true
+}
+
+// drain writes with waiting.
+func (c *conn) drain(buf []byte, n int) {
+	for {
+		_, err := c.nc.Write(buf[n:])
+		if c.sent(buf, err) {
+			return
+		}
+		buf = c.out.take()
+		n = 0
+		c.out.mu.Unlock()
+	}
+}
+
+// await stops the reader while the client has too much unread output.
+func (c *conn) await() {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.buf)+o.inFlight < OutputSoftBytes || !o.flushing {
+		return
+	}
+	if o.drained == nil {
+		o.drained = sync.NewCond(&o.mu)
+	}
+	for len(o.buf)+o.inFlight >= OutputSoftBytes && o.flushing && !o.dead {
+		o.drained.Wait()
+	}
+}
+
+// closeAfterFlush closes the connection once all output is written.
+func (c *conn) closeAfterFlush() {
+	c.out.mu.Lock()
+	c.out.closing = true
+	c.out.mu.Unlock()
+	c.flush()
+}
+
+// shutdown closes the socket; the reader notices and cleans up.
+func (c *conn) shutdown() {
+	o := &c.out
+	o.mu.Lock()
+	o.dead = true
+	if o.drained != nil {
+		o.drained.Broadcast()
+	}
+	o.mu.Unlock()
+	_ = c.nc.Close() // the socket is done with either way
+}

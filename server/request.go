@@ -1,0 +1,214 @@
+package server
+
+import (
+	"time"
+
+	"zk/jute"
+	"zk/server/auth"
+	"zk/server/prep"
+)
+
+// request is one request on its way: a write from its proposal to its reply, or a local one (a read, a
+// ping, an answer that only has to wait for its turn).
+type request struct {
+	c        *conn
+	xid      int32
+	op       jute.OpCode
+	received time.Time
+	next     *request // in the connection's queue
+
+	// Of writes.
+	write  bool
+	code   jute.Code // what prep answered
+	login  *login    // of a createSession
+	large  int64     // bytes counted against largeRequestMaxBytes
+	reply  []byte    // complete, when the turn to send it has not come
+	done   bool      // applied
+	path   string    // of a write that must not be lost to metrics
+	amount int64     // bytes of a write, for write_per_namespace
+
+	local localOp
+}
+
+// localOp is what runs without a transaction. What it needs is decoded.
+type localOp struct {
+	path  string
+	watch bool
+	mode  int32
+	ids   []jute.ID // identities when the request was read
+	code  jute.Code // an answer known at the edge
+	set   *jute.SetWatchesRequest
+	multi []readOp
+}
+
+// request handles a frame of an established session. False closes the connection.
+func (c *conn) request(b []byte) bool {
+	if len(b) < jute.RequestHeaderBytes {
+		return false
+	}
+	s := c.srv
+	d := jute.NewDecoder(b, s.cfg.JuteMaxBuffer+s.cfg.JuteMaxBufferExtraSize)
+	var h jute.RequestHeader
+	h.Decode(&d)
+	switch h.Type {
+	case jute.OpAuth:
+		return c.auth(&h, &d)
+	case jute.OpSASL:
+		return c.sasl(&h, &d)
+	}
+	ids := *c.ids.Load()
+	if !s.auth.MayRequest(ids) {
+		c.answerNow(h.Xid, 0, jute.CodeSessionClosedRequireSaslAuth)
+		return false
+	}
+	if !c.session.Touch(s.nowMillis()) && s.tracker.Get(c.session.ID()) == nil {
+		return true // dropped without an answer: the session is gone, and the connection soon
+	}
+	if s.requests.limited() && !s.requests.enter(c, &h) {
+		return true
+	}
+	return c.dispatch(&h, &d, b, ids)
+}
+
+func (c *conn) dispatch(h *jute.RequestHeader, d *jute.Decoder, b []byte, ids []jute.ID) bool {
+	switch h.Type {
+	case jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer, jute.OpCreateTTL, jute.OpDelete, jute.OpSetData,
+		jute.OpSetACL, jute.OpMulti, jute.OpReconfig, jute.OpCloseSession:
+		return c.submit(h, d.Rest(), len(b), ids)
+	case jute.OpExists, jute.OpGetData, jute.OpGetACL, jute.OpGetChildren, jute.OpGetChildren2, jute.OpSync, jute.OpPing,
+		jute.OpCheckWatches, jute.OpRemoveWatches, jute.OpSetWatches, jute.OpSetWatches2, jute.OpAddWatch, jute.OpMultiRead,
+		jute.OpGetEphemerals, jute.OpGetAllChildrenNumber, jute.OpWhoAmI:
+		return c.local(h, d, ids)
+	}
+	// Unknown, or one that only servers originate.
+	c.answerNow(h.Xid, -1, jute.CodeUnimplemented)
+	return false
+}
+
+// answerNow appends a reply without a body ahead of what is still on its way.
+func (c *conn) answerNow(xid int32, zxid jute.Zxid, code jute.Code) {
+	c.frame(func(b []byte) []byte { return appendHeader(b, xid, zxid, code) })
+	c.srv.met.Server.PacketsSent.Inc()
+	c.stats.sent.Add(1)
+}
+
+// auth adds identities to the connection. Its reply does not wait for earlier requests.
+func (c *conn) auth(h *jute.RequestHeader, d *jute.Decoder) bool {
+	var p jute.AuthPacket
+	p.Decode(d)
+	if d.Err() != nil {
+		return false
+	}
+	granted, ok := c.srv.auth.HandleAuth(c.remote.Addr(), p.Scheme, p.Auth)
+	if ok {
+		var all []jute.ID
+		if all, ok = auth.AddIDs(*c.ids.Load(), granted); ok {
+			c.ids.Store(&all)
+			c.answerNow(h.Xid, 0, jute.CodeOk)
+			return true
+		}
+	}
+	c.srv.log.Info("authentication failed", "addr", c.remote, "session", c.session.ID())
+	c.answerNow(h.Xid, 0, jute.CodeAuthFailed)
+	return false
+}
+
+// sasl answers as a server without a SASL login does: no error, no token. Clients go on unauthenticated.
+func (c *conn) sasl(h *jute.RequestHeader, d *jute.Decoder) bool {
+	if d.Buffer() == nil || d.Err() != nil {
+		return false
+	}
+	c.frame(func(b []byte) []byte {
+		return jute.AppendBuffer(appendHeader(b, h.Xid, 0, jute.CodeOk), nil)
+	})
+	c.srv.met.Server.PacketsSent.Inc()
+	c.stats.sent.Add(1)
+	return true
+}
+
+// submit hands a write to prep.
+func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.ID) bool {
+	s := c.srv
+	var w prep.Request
+	if err := w.Decode(h.Type, body, s.cfg.JuteMaxBuffer+s.cfg.JuteMaxBufferExtraSize); err != nil {
+		return c.refuse(h, jute.CodeMarshallingError)
+	}
+	w.SessionID, w.Cxid, w.IDs, w.Owner = c.session.ID(), h.Xid, ids, c
+	if err := s.pin(&w); err != nil {
+		s.fail(err)
+		return false
+	}
+	r := &request{c: c, xid: h.Xid, op: h.Type, received: c.batch, write: true, path: w.Path, amount: int64(size)}
+	if s.cfg.LargeRequestThreshold > 0 && size > s.cfg.LargeRequestThreshold {
+		if !s.admitLarge(int64(size)) {
+			return false
+		}
+		r.large = int64(size)
+	}
+	c.limitOutstanding()
+	return s.propose(r, &w) == nil
+}
+
+// refuse answers a request that goes no further than here, in its turn.
+func (c *conn) refuse(h *jute.RequestHeader, code jute.Code) bool {
+	c.req = request{c: c, xid: h.Xid, op: h.Type, received: c.batch, local: localOp{code: code}}
+	c.runLocal(&c.req)
+	return true
+}
+
+// limitOutstanding stops reading a connection that has requests in flight while the server has too many
+// (globalOutstandingLimit).
+func (c *conn) limitOutstanding() {
+	limit := int64(c.srv.cfg.GlobalOutstandingLimit)
+	if limit <= 0 || c.srv.outstanding.Load() < limit {
+		return
+	}
+	c.flush()
+	c.queue.mu.Lock()
+	n := c.queue.n
+	c.queue.mu.Unlock()
+	c.queue.wait(n/2, c.srv.stopping)
+}
+
+// pin brings what a write touches into memory, so that neither prep nor Apply reads from disk.
+func (s *Server) pin(w *prep.Request) error {
+	if s.store.Warmed() {
+		return nil
+	}
+	if w.Op == jute.OpCloseSession {
+		return s.pinEphemerals(w.SessionID)
+	}
+	if err := s.pinPath(w.Path); err != nil {
+		return err
+	}
+	for i := range w.Subs {
+		if err := s.pinPath(w.Subs[i].Path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// propose gives a request its zxid and its place in the order, and hands it to the replicator. A
+// session that has moved to another connection is an error, which closes this one.
+func (s *Server) propose(r *request, w *prep.Request) error {
+	buf := s.pool.getOut()
+	s.outstanding.Add(1)
+	s.prepMu.Lock()
+	defer s.prepMu.Unlock()
+	if !s.serving.Load() {
+		s.outstanding.Add(-1)
+		return errStopping
+	}
+	if r.write && w.Owner != nil && !w.Owner.(*conn).session.CheckOwner(w.Owner) {
+		s.outstanding.Add(-1)
+		return errMoved
+	}
+	s.prep.Applied(jute.Zxid(s.applied.Load()))
+	buf, p := s.prep.Prepare(buf, w, time.Now().UnixMilli())
+	r.code = p.Err
+	if r.c != nil && r.write {
+		r.c.queue.push(r)
+	}
+	return s.replicator.Propose(Proposal{Zxid: p.Zxid, Bytes: buf, Tag: r})
+}

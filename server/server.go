@@ -1,0 +1,304 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"zk/conf"
+	"zk/jute"
+	"zk/server/auth"
+	"zk/server/fourletter"
+	"zk/server/metrics"
+	"zk/server/prep"
+	"zk/server/session"
+	"zk/server/tree"
+	"zk/server/watch"
+)
+
+// Proposal is a transaction on its way through a Replicator.
+type Proposal struct {
+	Zxid  jute.Zxid
+	Bytes []byte // as jute.Proposal encodes it
+	Tag   any    // given back with the commit; nil for a transaction of another server
+}
+
+// Replicator makes proposals durable and committed, and hands them to Server.Apply in zxid order from
+// one goroutine.
+type Replicator interface {
+	// Propose takes a proposal; its Bytes belong to the replicator until Apply has had it. Calls come in
+	// zxid order, one at a time. It may block when too much is on its way.
+	Propose(p Proposal) error
+}
+
+// Store is what the server needs of the node store besides tree.Store: see persistence/nodestore.
+type Store interface {
+	Warmed() bool
+	Ensure(path string) error
+	EnsureChildren(path string) error
+	EnsureTree(path string) error
+	// Applied closes a run of transactions, under the tree's write lock.
+	Applied(n int, zxid jute.Zxid, meta func([]byte) []byte)
+	// Throttle waits while too much is not written yet.
+	Throttle() error
+}
+
+// TreeLock is the lock over the tree, shared with the node store.
+type TreeLock struct{ sync.RWMutex }
+
+// Options are what a Server is made of. All fields but Rand are needed.
+type Options struct {
+	Config  *conf.Config
+	Logger  *slog.Logger
+	Metrics *metrics.Metrics
+	Lock    *TreeLock
+	Tree    *tree.Tree
+	Store   Store
+	Auth    *auth.Providers
+	// Secret is the key of session passwords; nil takes Java's public function.
+	Secret []byte
+	// Rand gives unpredictable 64 bits, for session ids.
+	Rand func() uint64
+	// DirSizes are the bytes on disk of the state and the log.
+	DirSizes func() (dataBytes, logBytes int64)
+	// Fatal is told of a failure after which the server must not go on. It must not block.
+	Fatal func(error)
+}
+
+// Server is one server of the client protocol.
+type Server struct {
+	cfg     *conf.Config
+	log     *slog.Logger
+	met     *metrics.Metrics
+	auth    *auth.Providers
+	store   Store
+	watches *watch.Table
+	pool    buffers
+	opt     Options
+	start   time.Time // the zero of the monotonic clock
+
+	lock *TreeLock
+	tree *tree.Tree // guarded by lock
+
+	// prepMu guards prep and the order in which proposals reach the replicator.
+	prepMu     sync.Mutex
+	prep       *prep.Preparer
+	replicator Replicator
+
+	applied     atomic.Int64 // zxid of the last transaction in the tree
+	outstanding atomic.Int64 // requests in the pipeline
+	tracker     *session.Tracker
+	ids         *session.IDGenerator
+	passwords   session.Passwords
+	whitelist   fourletter.Whitelist
+	throttle    connThrottle
+	requests    requestThrottle
+	large       atomic.Int64 // bytes of large requests in flight
+	traceMask   atomic.Int64
+	digests     digestLog
+	applier     applier // owned by the goroutine that calls Apply
+
+	mu        sync.Mutex
+	conns     map[*conn]struct{} // guarded by mu
+	perIP     map[string]int     // guarded by mu
+	closed    bool               // guarded by mu
+	serving   atomic.Bool
+	listeners []net.Listener // immutable after Start
+	cancel    context.CancelFunc
+	work      sync.WaitGroup // accept loops, readers, expiry, cleaner
+	stopping  chan struct{}
+}
+
+// New makes a server over a recovered tree. Sessions of the tree get their full timeout from now on.
+func New(o Options) (*Server, error) {
+	s := &Server{
+		cfg: o.Config, log: o.Logger, met: o.Metrics, auth: o.Auth, store: o.Store, lock: o.Lock, tree: o.Tree,
+		opt: o, start: time.Now(), watches: watch.New(), conns: map[*conn]struct{}{}, perIP: map[string]int{},
+		tracker:   session.NewTracker(o.Config.TickTime.Milliseconds()),
+		passwords: session.JavaPasswords(), stopping: make(chan struct{}),
+		whitelist: fourletter.ParseWhitelist(joinWords(o.Config.FourLetterWhitelist), o.Config.ReadonlyModeEnabled),
+	}
+	if o.Secret != nil {
+		s.passwords = session.NewPasswords(o.Secret)
+	}
+	s.traceMask.Store(fourletter.DefaultTraceMask)
+	// A standalone server numbers its sessions as server 1, as Java does.
+	s.ids = session.NewIDGenerator(uint8(max(o.Config.ServerID, 1)), time.Now().UnixMilli(), o.Rand)
+	now := s.nowMillis()
+	o.Tree.Sessions(func(id jute.SessionID, timeoutMillis int32) {
+		s.tracker.Add(id, timeoutMillis, now)
+		s.ids.Observe(id)
+	})
+	s.applied.Store(int64(o.Tree.LastZxid()))
+	s.prep = prep.New(lockedView{s.lock, s.tree}, o.Auth, sessionCheck{s.tracker}, prep.Options{
+		ExtendedTypes: o.Config.ExtendedTypesEnabled, NoDigest: !o.Config.DigestEnabled,
+		EnforceQuota: o.Config.EnforceQuota, ReconfigEnabled: o.Config.ReconfigEnabled,
+		BareCloseSession: !o.Config.CloseSessionTxnEnabled,
+	})
+	s.throttle.init(&o.Config.ConnectionThrottle, o.Rand)
+	s.requests.init(s)
+	s.applier.init(s)
+	s.setGauges()
+	return s, nil
+}
+
+// Start serves on the listeners, which belong to the server from now on. The replicator must be ready
+// to take proposals.
+func (s *Server) Start(r Replicator, listeners ...net.Listener) {
+	s.replicator = r
+	s.listeners = listeners
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.serving.Store(true)
+	s.work.Add(2 + len(listeners))
+	go func() { // ends at Close
+		defer s.work.Done()
+		s.expire(ctx)
+	}()
+	go func() { // ends at Close
+		defer s.work.Done()
+		s.clean(ctx)
+	}()
+	for _, l := range listeners {
+		go func() { // ends when Close closes the listener
+			defer s.work.Done()
+			s.accept(ctx, l)
+		}()
+	}
+}
+
+// Close stops serving: no more connections, no more requests. What was proposed before may still be
+// applied afterwards.
+func (s *Server) Close() {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.closed = true
+	s.serving.Store(false)
+	close(s.stopping)
+	conns := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	s.mu.Unlock()
+	s.cancel()
+	for _, l := range s.listeners {
+		_ = l.Close() // only tells the accept loop
+	}
+	for _, c := range conns {
+		c.shutdown()
+	}
+	s.work.Wait()
+}
+
+// LastProcessedZxid is the zxid of the last transaction in the tree.
+func (s *Server) LastProcessedZxid() jute.Zxid { return jute.Zxid(s.applied.Load()) }
+
+// Addrs are the addresses served.
+func (s *Server) Addrs() []net.Addr {
+	v := make([]net.Addr, len(s.listeners))
+	for i, l := range s.listeners {
+		v[i] = l.Addr()
+	}
+	return v
+}
+
+// nowMillis is the server's monotonic clock in milliseconds.
+func (s *Server) nowMillis() int64 { return time.Since(s.start).Milliseconds() }
+
+// fail reports a failure of the disk or the replicator.
+func (s *Server) fail(err error) {
+	s.met.UnrecoverableErrorCount.Inc()
+	s.opt.Fatal(err)
+}
+
+// lockedView is the tree as prep sees it.
+type lockedView struct {
+	lock *TreeLock
+	tree *tree.Tree
+}
+
+func (v lockedView) Lookup(path string, info *tree.NodeInfo) bool {
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	return v.tree.Lookup(path, info)
+}
+
+func (v lockedView) QuotaOf(path string) (tree.Quota, bool) {
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	return v.tree.QuotaOf(path)
+}
+
+func (v lockedView) Ephemerals(id jute.SessionID, dst []string) []string {
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	return v.tree.Ephemerals(id, dst)
+}
+
+func (v lockedView) TreeDigest() int64 {
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	return v.tree.TreeDigest()
+}
+
+func (v lockedView) LastZxid() jute.Zxid {
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	return v.tree.LastZxid()
+}
+
+// sessionCheck answers prep's questions about sessions.
+type sessionCheck struct{ tracker *session.Tracker }
+
+func (c sessionCheck) CheckSession(id jute.SessionID, owner any) jute.Code {
+	ses := c.tracker.Get(id)
+	switch {
+	case ses == nil || ses.IsClosing():
+		return jute.CodeSessionExpired
+	case owner != nil && !ses.CheckOwner(owner):
+		return jute.CodeSessionMoved
+	}
+	return jute.CodeOk
+}
+
+func (c sessionCheck) SetClosing(id jute.SessionID) {
+	if ses := c.tracker.Get(id); ses != nil {
+		ses.SetClosing()
+	}
+}
+
+// errStopping answers proposals while the server closes.
+var errStopping = errors.New("server: closing")
+
+// errMoved answers a write whose session belongs to another connection by now.
+var errMoved = errors.New("server: session moved")
+
+func joinWords(words []string) string {
+	n := 0
+	for _, w := range words {
+		n += len(w) + 1
+	}
+	b := make([]byte, 0, n)
+	for i, w := range words {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, w...)
+	}
+	return string(b)
+}
+
+// clampTimeout is the session timeout granted, in milliseconds.
+func (s *Server) clampTimeout(asked int32) int32 {
+	low := min(s.cfg.MinSessionTimeout.Milliseconds(), math.MaxInt32)
+	high := min(s.cfg.MaxSessionTimeout.Milliseconds(), math.MaxInt32)
+	return int32(min(max(int64(asked), low), high))
+}
