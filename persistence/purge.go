@@ -121,7 +121,7 @@ func (h *history) completeFrom() jute.Zxid {
 }
 
 func (h *history) completeFromLocked() jute.Zxid {
-	if h.begin == 0 || Follows(h.base, h.begin) {
+	if h.begin <= h.base || Follows(h.base, h.begin) {
 		return h.base
 	}
 	return h.begin
@@ -129,7 +129,8 @@ func (h *history) completeFromLocked() jute.Zxid {
 
 // goneLocked tells whether a reader from the given zxid would miss something.
 func (h *history) goneLocked(from jute.Zxid) error {
-	if from <= h.completeFromLocked() && from != h.begin {
+	complete := h.completeFromLocked()
+	if from <= complete && (from != h.begin || complete == h.base) {
 		return fmt.Errorf("%w: %v wanted, the log begins with %v", ErrPurged, from, h.begin)
 	}
 	return nil

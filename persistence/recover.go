@@ -102,9 +102,10 @@ func (e *lockError) Unwrap() error { return e.err }
 // that nothing acknowledged is missing (I9). Its errors that an operator must act on are *StartError and
 // *CorruptionError; both have ExitCode.
 //
-// The order makes each step restartable. The log is created first, with its id in one synced batch;
-// then the state, with the same id, made durable; only then can anything be appended. So a log with an
-// id and without entries may meet an empty state (a crash in between), a log with entries may not.
+// The order makes each step restartable. A new store is made whole under another name (".new"), with its
+// identity in it, and gets its own name in one step. The log comes first, then the state with the same id;
+// only then can anything be appended. So a log without entries may lack its state (a crash in between), a
+// log with entries may not.
 func Open(o Options) (*Recovered, error) {
 	start := time.Now()
 	if o.DataLogDir == "" {
@@ -152,17 +153,11 @@ func (o *opening) open() (r *Recovered, err error) {
 	if err := o.checkFolders(); err != nil {
 		return nil, err
 	}
-	logThere := o.storeIn(o.logDir())
-	stateThere := o.storeIn(o.stateDir(firstStateDir))
-	if !logThere && stateThere {
-		return nil, o.refuse(nil, "restore the log's folder or set the right dataLogDir; the state alone may lack acknowledged writes",
-			"there is a state in %s but no log in %s", o.stateDir(firstStateDir), o.logDir())
-	}
-	if err := o.openLog(); err != nil {
+	fresh, err := o.createLog()
+	if err != nil {
 		return nil, err
 	}
-	fresh, err := o.identifyLog()
-	if err != nil {
+	if err := o.openLog(); err != nil {
 		return nil, err
 	}
 	if err := o.openState(); err != nil {
@@ -179,10 +174,16 @@ func (o *opening) open() (r *Recovered, err error) {
 func (o *opening) logDir() string              { return o.fs.PathJoin(o.DataLogDir, logDirName) }
 func (o *opening) stateDir(name string) string { return o.fs.PathJoin(o.DataDir, name) }
 
-// storeIn tells whether there is a Pebble store in a folder; creating one ends with its manifest.
-func (o *opening) storeIn(dir string) bool {
-	desc, err := pebble.Peek(dir, o.fs)
-	return err == nil && desc.Exists
+// there tells whether a store's folder is there; it is whole then.
+func (o *opening) there(dir string) (bool, error) {
+	_, err := o.fs.Stat(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, o.refuse(err, "check its path and permissions", "folder %s can't be read", dir)
+	}
+	return true, nil
 }
 
 // checkFolders looks at both folders before anything is created in either.
@@ -265,99 +266,145 @@ func (o *opening) openError(dir string, err error) error {
 	return o.refuse(err, "check the disk and the folder's permissions", "the store in %s can't be opened", dir)
 }
 
-func (o *opening) openLog() error {
-	opts := o.Log
-	opts.Dir, opts.FS, opts.Logger = o.logDir(), o.fs, o.logger
-	l, err := OpenLog(opts)
-	if err != nil {
-		return o.openError(opts.Dir, err)
+// newSuffix marks a store that is being made; whatever has it at a start is a leftover of a crash.
+const newSuffix = ".new"
+
+// create makes a store under another name and then gives it its own.
+func (o *opening) create(dir string, fill func(dir string) error) error {
+	tmp := dir + newSuffix
+	err := o.fs.RemoveAll(tmp)
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		err = fill(tmp)
 	}
-	o.log = l
-	return syncedFolder(o, o.DataLogDir)
+	if err == nil {
+		err = syncDir(o.fs, tmp)
+	}
+	if err == nil {
+		err = o.fs.Rename(tmp, dir)
+	}
+	if err == nil {
+		err = syncDir(o.fs, o.fs.PathDir(dir))
+	}
+	if err != nil {
+		return o.openError(dir, err)
+	}
+	return nil
 }
 
-func (o *opening) openState() error {
-	v, ok, err := getMeta(o.log.db, metaLiveState)
+// createLog makes the log if there is none.
+func (o *opening) createLog() (fresh bool, err error) {
+	there, err := o.there(o.logDir())
+	if err != nil || there {
+		return false, err
+	}
+	state, err := o.there(o.stateDir(firstStateDir))
+	if err != nil {
+		return false, err
+	}
+	if state {
+		return false, o.refuse(nil, "restore the log's folder or set the right dataLogDir; the state alone may lack acknowledged writes",
+			"there is a state in %s but no log in %s", o.stateDir(firstStateDir), o.logDir())
+	}
+	var id StoreID
+	if _, err := io.ReadFull(o.Rand, id[:]); err != nil {
+		return false, fmt.Errorf("persistence: make a store id: %w", err)
+	}
+	return true, o.create(o.logDir(), func(dir string) error {
+		l, err := OpenLog(o.logOptions(dir))
+		if err != nil {
+			return err
+		}
+		b := l.db.NewBatch()
+		for name, v := range map[string][]byte{
+			metaFormat: encodeUint32(formatLog), metaStoreID: id[:], metaServerID: encodeInt64(o.ServerID),
+			metaLiveState: []byte(firstStateDir), metaCompleteFrom: encodeInt64(0),
+		} {
+			err = errors.Join(err, b.Set(metaKey(name), v, nil))
+		}
+		if err == nil {
+			err = l.db.Apply(b, pebble.Sync)
+		}
+		if err == nil {
+			err = l.db.Flush() // into a table of its own; see setEpoch
+		}
+		return errors.Join(err, l.Close())
+	})
+}
+
+func (o *opening) logOptions(dir string) LogOptions {
+	opts := o.Log
+	opts.Dir, opts.FS, opts.Logger = dir, o.fs, o.logger
+	return opts
+}
+
+func (o *opening) openLog() error {
+	l, err := OpenLog(o.logOptions(o.logDir()))
+	if err != nil {
+		return o.openError(o.logDir(), err)
+	}
+	o.log = l
+	v, ok, err := getMeta(l.db, metaStoreID)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return metaError(metaLiveState, nil, "a folder name")
+		return &CorruptionError{Path: o.logDir(), Key: "m" + metaStoreID, Err: errors.New("no store id")}
+	}
+	if o.id, err = decodeStoreID(v); err != nil {
+		return err
+	}
+	return o.checkFormat(l.db, o.logDir(), formatLog, logMigrations())
+}
+
+// openState opens the state the log names, and makes it for a log that never had an entry.
+func (o *opening) openState() error {
+	v, _, err := getMeta(o.log.db, metaLiveState)
+	if err != nil {
+		return err
 	}
 	name, err := decodeLiveState(v)
 	if err != nil {
 		return err
 	}
-	opts := o.State
-	opts.Dir, opts.FS, opts.Logger = o.stateDir(name), o.fs, o.logger
-	if !o.storeIn(opts.Dir) && !o.mayCreateState() {
-		return o.stateMissing(opts.Dir)
-	}
-	s, err := OpenState(opts)
+	dir := o.stateDir(name)
+	there, err := o.there(dir)
 	if err != nil {
-		return o.openError(opts.Dir, err)
+		return err
+	}
+	if !there {
+		if o.log.LastLogged() != 0 || o.log.CompleteFrom() != 0 {
+			return o.refuse(nil, "restore the folder or set the right dataDir; to begin with nothing, move the log's folder away as well",
+				"the log in %s has entries up to %v, but its state in %s is missing", o.logDir(), jute.Zxid(o.log.LastLogged()), dir)
+		}
+		if err := o.create(dir, o.fillState); err != nil {
+			return err
+		}
+	}
+	s, err := OpenState(o.stateOptions(dir))
+	if err != nil {
+		return o.openError(dir, err)
 	}
 	o.state = s
-	return syncedFolder(o, o.DataDir)
-}
-
-// syncedFolder makes a new store's folder itself durable.
-func syncedFolder(o *opening, dir string) error {
-	if err := syncDir(o.fs, dir); err != nil {
-		return o.refuse(err, "check the disk", "folder %s can't be synced", dir)
-	}
 	return nil
 }
 
-// mayCreateState is true for a log that never had an entry: a crash came between the two creations.
-func (o *opening) mayCreateState() bool {
-	return o.log.LastLogged() == 0 && o.log.CompleteFrom() == 0
+func (o *opening) stateOptions(dir string) StateOptions {
+	opts := o.State
+	opts.Dir, opts.FS, opts.Logger = dir, o.fs, o.logger
+	return opts
 }
 
-func (o *opening) stateMissing(dir string) error {
-	return o.refuse(nil, "restore the folder or set the right dataDir; to begin with nothing, move the log's folder away as well",
-		"the log in %s has entries up to %v, but its state in %s is missing or empty", o.logDir(), jute.Zxid(o.log.LastLogged()), dir)
-}
-
-// identifyLog reads the log's identity, or gives it one.
-func (o *opening) identifyLog() (fresh bool, err error) {
-	db := o.log.db
-	v, ok, err := getMeta(db, metaStoreID)
+func (o *opening) fillState(dir string) error {
+	s, err := OpenState(o.stateOptions(dir))
 	if err != nil {
-		return false, err
+		return err
 	}
-	if ok {
-		if o.id, err = decodeStoreID(v); err != nil {
-			return false, err
-		}
-		return false, o.checkFormat(db, o.logDir(), formatLog, logMigrations())
-	}
-	if o.log.LastLogged() != 0 {
-		return false, &CorruptionError{Path: o.logDir(), Key: "m" + metaStoreID, Err: errors.New("entries without a store id")}
-	}
-	if o.storeIn(o.stateDir(firstStateDir)) {
-		return false, o.refuse(nil, "restore the log's folder or set the right dataLogDir", "there is a state in %s but the log in %s is empty", o.stateDir(firstStateDir), o.logDir())
-	}
-	if _, err := io.ReadFull(o.Rand, o.id[:]); err != nil {
-		return false, fmt.Errorf("persistence: make a store id: %w", err)
-	}
-	b := db.NewBatch()
-	for name, v := range map[string][]byte{
-		metaFormat: encodeUint32(formatLog), metaStoreID: o.id[:], metaServerID: encodeInt64(o.ServerID),
-		metaLiveState: []byte(firstStateDir), metaCompleteFrom: encodeInt64(0),
-	} {
-		if err := b.Set(metaKey(name), v, nil); err != nil {
-			return false, fmt.Errorf("persistence: create the log: %w", err)
-		}
-	}
-	if err := db.Apply(b, pebble.Sync); err != nil {
-		return false, fmt.Errorf("persistence: create the log: %w", err)
-	}
-	// In a table of its own; see setEpoch.
-	if err := db.Flush(); err != nil {
-		return false, fmt.Errorf("persistence: create the log: %w", err)
-	}
-	return true, b.Close()
+	b := s.NewBatch()
+	b.SetMeta(metaFormat, encodeUint32(formatState))
+	b.SetMeta(metaStoreID, o.id[:])
+	b.SetMeta(metaServerID, encodeInt64(o.ServerID))
+	err = b.Commit(0)
+	return errors.Join(err, s.Close()) // Close makes it durable
 }
 
 // checkFormat refuses a newer layout of ours and migrates an older one.
@@ -388,7 +435,7 @@ func (o *opening) checkFormat(db *pebble.DB, dir string, want uint32, steps map[
 	return nil
 }
 
-// checkPair checks the state against the log, or gives a new state its identity.
+// checkPair checks the state against the log.
 func (o *opening) checkPair() error {
 	s := o.state
 	v, ok, err := s.Meta(metaStoreID)
@@ -396,10 +443,7 @@ func (o *opening) checkPair() error {
 		return err
 	}
 	if !ok {
-		if !o.mayCreateState() || s.Applied() != 0 {
-			return o.stateMissing(s.o.Dir)
-		}
-		return o.identifyState()
+		return &CorruptionError{Path: s.o.Dir, Key: "m" + metaStoreID, Err: errors.New("no store id")}
 	}
 	id, err := decodeStoreID(v)
 	if err != nil {
@@ -425,20 +469,6 @@ func (o *opening) checkPair() error {
 			"the log in %s ends at zxid %v, the state in %s is at %v", o.logDir(), logged, s.o.Dir, applied)
 	}
 	return nil
-}
-
-func (o *opening) identifyState() error {
-	b := o.state.NewBatch()
-	b.SetMeta(metaFormat, encodeUint32(formatState))
-	b.SetMeta(metaStoreID, o.id[:])
-	b.SetMeta(metaServerID, encodeInt64(o.ServerID))
-	if err := b.Commit(0); err != nil {
-		return err
-	}
-	if err := o.state.db.Flush(); err != nil {
-		return fmt.Errorf("persistence: create the state: %w", err)
-	}
-	return o.checkServerID()
 }
 
 // checkServerID compares myid with both stores. A store made standalone (0) takes on the id that it
