@@ -204,9 +204,8 @@ func (l *Log) Purge(below jute.Zxid) (first jute.Zxid, err error) {
 	if h.begin == 0 || below <= h.begin {
 		return h.begin, nil
 	}
-	// What is left begins with an entry: below itself, or the next epoch's first.
-	next, err := l.firstFrom(below)
-	if err != nil {
+	next, err := l.anchorFrom(below)
+	if err != nil || next <= h.begin {
 		return h.begin, err
 	}
 	if err := l.db.Excise(context.Background(), pebble.KeyRange{Start: entryKey(0), End: entryKey(next)}); err != nil {
@@ -220,18 +219,21 @@ func (l *Log) Purge(below jute.Zxid) (first jute.Zxid, err error) {
 	return next, nil
 }
 
-// firstFrom finds the first entry at or after a zxid.
-func (l *Log) firstFrom(z jute.Zxid) (jute.Zxid, error) {
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(z), UpperBound: []byte{keyEntry + 1}})
+// anchorFrom finds the entry that the log shall begin with: the first one at or after a zxid, unless that
+// could also be the first one ever (it would then not show that anything was purged); then the one
+// before it.
+func (l *Log) anchorFrom(z jute.Zxid) (jute.Zxid, error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{keyEntry}, UpperBound: []byte{keyEntry + 1}})
 	if err != nil {
 		return 0, readError(z.String(), err)
 	}
 	defer func() { _ = it.Close() }()
-	if !it.First() {
-		return 0, readError(z.String(), it.Error())
+	for ok := it.SeekGE(entryKey(z)); ok; ok = it.Prev() {
+		if at, _ := entryZxid(it.Key()); !Follows(l.base, at) {
+			return at, nil
+		}
 	}
-	first, _ := entryZxid(it.Key())
-	return first, nil
+	return 0, readError(z.String(), it.Error())
 }
 
 // Retention says how much of the log is kept; zero values mean the defaults.
