@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"zk/compat/harness"
@@ -90,7 +91,12 @@ func (s *script) dial(name string) *conn { return s.dialFrom(name, "") }
 func (s *script) dialFrom(name, local string) *conn {
 	c := &conn{s: s, name: name, started: time.Now()}
 	s.conns = append(s.conns, c)
+	// A server that is full may reset the connection before connect has returned: dial again until the
+	// close shows when reading.
 	raw, err := harness.DialFrom(s.addr, local)
+	for try := 0; try < 20 && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)); try++ {
+		raw, err = harness.DialFrom(s.addr, local)
+	}
 	if err != nil {
 		s.stop("%s: dial: %v", name, err)
 	}

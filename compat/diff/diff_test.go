@@ -55,11 +55,43 @@ func TestSameAsJava(t *testing.T) {
 	}
 }
 
-func runGroup(t *testing.T, g group) {
-	second := harness.Ours
-	if os.Getenv(secondEnv) == "java" {
-		second = harness.Java
+// TestRefusesToStartAsJava has settings with which neither server may start.
+func TestRefusesToStartAsJava(t *testing.T) {
+	if os.Getenv(harness.EnableEnv) != "1" {
+		t.Skipf("needs Java, Maven and minutes; switch on with %s=1", harness.EnableEnv)
 	}
+	for _, tc := range []struct {
+		name string
+		opts harness.Options
+	}{
+		{"sasl required without a login", harness.Options{Config: []string{"sessionRequireClientSASLAuth=true"}}},
+		{"enforced scheme without a provider", harness.Options{Config: []string{"enforce.auth.enabled=true", "enforce.auth.schemes=nosuch"}}},
+		{"no number", harness.Options{Config: []string{"tickTime=often"}}},
+		{"no boolean", harness.Options{Config: []string{"reconfigEnabled=maybe"}}},
+		{"sessions upside down", harness.Options{Config: []string{"minSessionTimeout=9000", "maxSessionTimeout=8000"}}},
+		{"electionAlg", harness.Options{Config: []string{"electionAlg=1"}}},
+		{"no data folder", harness.Options{Config: []string{"dataDir="}}},
+		{"port out of range", harness.Options{Config: []string{"clientPort=99999"}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, kind := range []harness.Kind{harness.Java, secondKind()} {
+				if _, err := harness.Start(t, kind, tc.opts); err == nil {
+					t.Errorf("the %v server started", kind)
+				}
+			}
+		})
+	}
+}
+
+func secondKind() harness.Kind {
+	if os.Getenv(secondEnv) == "java" {
+		return harness.Java
+	}
+	return harness.Ours
+}
+
+func runGroup(t *testing.T, g group) {
+	second := secondKind()
 	var servers [2]*harness.Server
 	var errs [2]error
 	var wg sync.WaitGroup
@@ -86,8 +118,8 @@ func runGroup(t *testing.T, g group) {
 }
 
 // runCase runs one case on one server.
-func runCase(g group, tc testCase, srv *harness.Server) *script {
-	s := newScript(srv.Addr, "/"+strings.ReplaceAll(tc.name, "/", "-"), srv.Kind == harness.Ours)
+func runCase(g group, tc testCase, srv *harness.Server) (s *script) {
+	s = newScript(srv.Addr, "/"+strings.ReplaceAll(tc.name, "/", "-"), srv.Kind == harness.Ours)
 	s.cleanup, s.server = g.cleanup, srv
 	defer s.finish()
 	defer func() {

@@ -67,12 +67,6 @@ func groups() []group {
 			cases:   enforceCases(),
 		},
 		{
-			name:  "sasl-required",
-			opts:  harness.Options{Config: []string{"sessionRequireClientSASLAuth=true"}, Ready: harness.ReadyFourLetter},
-			bare:  true,
-			cases: saslRequiredCases(),
-		},
-		{
 			name:  "connections",
 			opts:  harness.Options{Config: []string{"maxClientCnxns=3", "maxCnxns=5"}, Ready: harness.ReadyFourLetter},
 			bare:  true,

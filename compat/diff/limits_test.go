@@ -149,17 +149,6 @@ func enforceCases() []testCase {
 	}
 }
 
-// saslRequiredCases run with sessionRequireClientSASLAuth and a server that has no SASL login.
-func saslRequiredCases() []testCase {
-	return []testCase{{"enforce/sasl-required", func(s *script) {
-		for _, r := range []req{exists("/", false), ping(), create("/x", 0), sasl([]byte{}), sasl([]byte("x")), digestAuth("joe:secret"), auth("nosuch", nil)} {
-			c := s.conn("a")
-			c.look(r)
-			c.look(exists("/", false))
-		}
-	}}}
-}
-
 // optionCases run with skipACL, another digest, reconfig enabled, narrow session timeouts and tight
 // request limits.
 func optionCases() []testCase {
@@ -231,7 +220,7 @@ func restart(s *script, kill bool) {
 	c := s.conn("a")
 	c.ok(create(s.root, 0), create(s.p("/e"), 1), createContainer(s.p("/c")), create(s.p("/s-"), 2), createTTL(s.p("/t"), 5, longTTL), createACL(s.p("/acl"), acl("digest:joe:hash:31", "world:anyone:ra")))
 	c.ok(createAs(jute.OpCreate, s.p("/null"), nil, open(), 0, 0), createAs(jute.OpCreate, s.p("/empty"), []byte{}, open(), 0, 0), create(s.p("/gone"), 0), del(s.p("/gone"), -1))
-	c.ok(set(s.p("/s-0000000003"), "new", 0), setACL(s.p("/c"), open(), -1), multi(create(s.p("/m"), 0), set(s.root, "root", -1)), createAs(jute.OpCreate, s.p("/big"), bytes.Repeat([]byte("b"), 200_000), open(), 0, 0))
+	c.ok(set(s.p("/s-0000000002"), "new", 0), setACL(s.p("/c"), open(), -1), multi(create(s.p("/m"), 0), set(s.root, "root", -1)), createAs(jute.OpCreate, s.p("/big"), bytes.Repeat([]byte("b"), 200_000), open(), 0, 0))
 	c.setQuota(s.p("/m"), hard(2, -1))
 	c.look(create(s.p("/m/k"), 0), create(s.p("/m/k2"), 0), create(s.root, 0))
 	paths := []string{"", "/e", "/c", "/s-0000000002", "/t", "/acl", "/null", "/empty", "/m", "/m/k", "/big", "/gone"}

@@ -175,7 +175,9 @@ func (c *RawConn) fill(n int, deadline time.Time) error {
 }
 
 // FourLetter sends an operator's word and returns the whole reply.
-func FourLetter(addr, word string) (string, error) {
+func FourLetter(addr, word string) (string, error) { return fourLetter(addr, word, 10*time.Second) }
+
+func fourLetter(addr, word string, timeout time.Duration) (string, error) {
 	c, err := Dial(addr)
 	if err != nil {
 		return "", err
@@ -184,7 +186,7 @@ func FourLetter(addr, word string) (string, error) {
 	if err := c.Write([]byte(word)); err != nil {
 		return "", err
 	}
-	b, closed := c.ReadRaw(10 * time.Second)
+	b, closed := c.ReadRaw(timeout)
 	if !closed {
 		return string(b), fmt.Errorf("harness: %s: the server did not close the connection", word)
 	}

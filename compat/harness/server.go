@@ -59,6 +59,9 @@ const (
 // startTimeout bounds the start of a server, on a busy machine too.
 const startTimeout = 90 * time.Second
 
+// probeTimeout bounds one question whether a starting server serves.
+const probeTimeout = 500 * time.Millisecond
+
 // stopTimeout is how long a server has to end after SIGTERM before it is killed.
 const stopTimeout = 15 * time.Second
 
@@ -221,11 +224,12 @@ func (s *Server) waitReady(exited <-chan struct{}) error {
 
 // probe reports nil when the server serves.
 func (s *Server) probe() error {
-	if s.opts.Ready == ReadyFourLetter {
-		out, err := FourLetter(s.Addr, "srvr")
-		if err == nil && !strings.Contains(out, "Mode: standalone") {
-			err = fmt.Errorf("harness: srvr says %q", out)
-		}
+	// The word first: it leaves no trace, and what reaches Java while it is starting can stay unanswered.
+	out, err := fourLetter(s.Addr, "srvr", probeTimeout)
+	if err == nil && !strings.Contains(out, "Mode: standalone") {
+		err = fmt.Errorf("harness: srvr says %q", out)
+	}
+	if err != nil || s.opts.Ready == ReadyFourLetter {
 		return err
 	}
 	c, err := Dial(s.Addr)
