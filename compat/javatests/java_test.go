@@ -23,7 +23,7 @@ func TestSuite(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	args := []string{
-		"-q", "-B", "-f", filepath.Join(root, "compat", "javatests", "pom.xml"), "test",
+		"-B", "-Dstyle.color=never", "-f", filepath.Join(root, "compat", "javatests", "pom.xml"), "test",
 		"-Dzk.hosts=" + rig.Server.Addr,
 		"-Dzk.proxy=" + rig.Proxy.Addr(),
 		"-Dzk.restart.hosts=" + rig.RestartHosts(),
