@@ -17,10 +17,10 @@ type Limits struct {
 	FreezeAge   time.Duration // of the oldest change
 }
 
-// DefaultLimits keep the redo after a crash below 20,000 transactions, together with the state store's
-// own flushes (design, section 4).
+// DefaultLimits are a compromise between the redo after a crash, which is some 30,000 transactions at
+// most together with the state store's own flushes, and writing nodes that change often less often.
 func DefaultLimits() Limits {
-	return Limits{FreezeTxns: 4000, FreezeBytes: 2 << 20, FreezeAge: time.Second}
+	return Limits{FreezeTxns: 8000, FreezeBytes: 6 << 20, FreezeAge: time.Second}
 }
 
 // throttleFactor times the freeze limits is where the apply loop waits for the state store.
