@@ -58,6 +58,8 @@ type LogOptions struct {
 	// OnFsync, if set, is told how long each fdatasync of a log file took (Java's fsynctime). Must
 	// not block.
 	OnFsync func(took time.Duration)
+
+	mustExist bool // never make a new store
 }
 
 const (
@@ -180,8 +182,9 @@ func (l *Log) open() error {
 // pebbleOptions tune the store for entries that are written once in order, read rarely, and dropped
 // from the old end: no compaction ever, nothing waits for level 0.
 func (l *Log) pebbleOptions() *pebble.Options {
-	fs := &walFS{FS: l.o.FS, fail: l.fail, noSync: l.o.NoSync, onFsync: l.o.OnFsync}
+	fs := &walFS{FS: markerFS{l.o.FS}, fail: l.fail, noSync: l.o.NoSync, onFsync: l.o.OnFsync}
 	o := baseOptions(fs, l.lock, l.logger, l.fail, l.cache)
+	o.ErrorIfNotExists = l.o.mustExist
 	o.MemTableSize = logMemtableBytes
 	o.MemTableStopWritesThreshold = memtablesMax
 	o.DisableAutomaticCompactions = true
@@ -206,7 +209,7 @@ func openPebble(dir string, opts *pebble.Options) (*pebble.DB, error) {
 	if err == nil {
 		return db, nil
 	}
-	if pebble.IsCorruptionError(err) {
+	if pebble.IsCorruptionError(err) || errors.Is(err, pebble.ErrDBDoesNotExist) {
 		return nil, &CorruptionError{Path: dir, Err: err}
 	}
 	return nil, fmt.Errorf("persistence: open %s: %w", dir, err)

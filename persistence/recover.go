@@ -338,7 +338,9 @@ func (o *opening) logOptions(dir string) LogOptions {
 }
 
 func (o *opening) openLog() error {
-	l, err := OpenLog(o.logOptions(o.logDir()))
+	opts := o.logOptions(o.logDir())
+	opts.mustExist = true
+	l, err := OpenLog(opts)
 	if err != nil {
 		return o.openError(o.logDir(), err)
 	}
@@ -380,7 +382,9 @@ func (o *opening) openState() error {
 			return err
 		}
 	}
-	s, err := OpenState(o.stateOptions(dir))
+	opts := o.stateOptions(dir)
+	opts.mustExist = true
+	s, err := OpenState(opts)
 	if err != nil {
 		return o.openError(dir, err)
 	}

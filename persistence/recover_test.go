@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -79,41 +80,62 @@ func TestOpenFreshAndAgain(t *testing.T) {
 	}
 }
 
-// A crash at any file operation of the creation leaves folders that the next start can use.
-func TestOpenCrashWhileCreating(t *testing.T) {
-	for stopAt := 1; ; stopAt++ {
-		fs := vfs.NewCrashableMem()
-		var after *vfs.MemFS
-		n := 0
-		watch := errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
-			switch op.Kind {
-			case errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpCreate, errorfs.OpRename, errorfs.OpMkdirAll:
-				if n++; n == stopAt {
-					after = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(1, uint64(stopAt)))})
-				}
+// A crash at any file operation of an Open, the first or a later one, leaves folders that the next start
+// can use, with all that was in them.
+func TestCrashDuringOpen(t *testing.T) {
+	for _, had := range []jute.Zxid{0, 40} {
+		for stopAt, crashed := 1, true; crashed; stopAt++ {
+			fs := vfs.NewCrashableMem()
+			o := Options{FS: fs, DataDir: "data", DataLogDir: "log"}
+			if had > 0 {
+				runPair(t, o, had, 30)
 			}
-			return nil
-		}))
-		r := both(t, Options{FS: watch, DataDir: "data", DataLogDir: "log"})
-		if err := r.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if after == nil {
-			if stopAt < 20 {
-				t.Fatalf("only %d operations", n)
+			if crashed = crashOpen(t, fs, o, stopAt, had); !crashed && stopAt < 20 {
+				t.Fatalf("only %d operations", stopAt)
 			}
-			return
-		}
-		o := Options{FS: after, DataDir: "data", DataLogDir: "log"}
-		runPair(t, o, 5, 5)
-		r = both(t, o)
-		if r.Log.LastLogged() != 5 || r.State.Applied() != 5 {
-			t.Fatal(stopAt)
-		}
-		if err := r.Close(); err != nil {
-			t.Fatal(err)
 		}
 	}
+}
+
+// crashOpen opens the pair, crashes it at a file operation and looks at what is left; false when there are
+// fewer operations.
+func crashOpen(t *testing.T, fs *vfs.MemFS, o Options, stopAt int, had jute.Zxid) bool {
+	t.Helper()
+	var mu sync.Mutex
+	var after *vfs.MemFS
+	n := 0
+	o.FS = errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		switch op.Kind {
+		case errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpCreate, errorfs.OpRename, errorfs.OpMkdirAll, errorfs.OpRemove:
+			mu.Lock()
+			defer mu.Unlock()
+			if n++; n == stopAt {
+				after = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(1, uint64(stopAt)))})
+			}
+		}
+		return nil
+	}))
+	if err := both(t, o).Close(); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if after == nil {
+		return false
+	}
+	o.FS = after
+	r := both(t, o)
+	if r.Log.LastLogged() != Logged(had) || had > 0 && r.State.Applied() != 30 {
+		t.Fatalf("crash at operation %d: log at %v, state at %v", stopAt, r.Log.LastLogged(), r.State.Applied())
+	}
+	if had > 0 {
+		readRange(t, r.Log, 1, had, 50)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	runPair(t, o, had+5, Applied(had+5))
+	return true
 }
 
 // refused opens and wants a refusal with exit code 3 whose text has all of want.
@@ -169,6 +191,10 @@ func TestOpenRefuses(t *testing.T) {
 		{"state lost", remove(zkState), []string{"entries up to 0x64", "missing", "restore"}},
 		{"state of another store", set(zkState, metaStoreID, make([]byte, 16)), []string{"store id 00000000000000000000000000000000", "01010101"}},
 		{"log of another store", set("log/zk-log", metaStoreID, make([]byte, 16)), []string{"store id"}},
+		{"log marker lost", func(t *testing.T, fs *vfs.MemFS, o *Options) { removeMatching(t, fs, "log/zk-log", "marker.manifest") }, []string{"corrupt", "log/zk-log"}},
+		{"state marker lost", func(t *testing.T, fs *vfs.MemFS, o *Options) { removeMatching(t, fs, zkState, "marker.manifest") }, []string{"corrupt", zkState}},
+		{"log manifest lost", func(t *testing.T, fs *vfs.MemFS, o *Options) { removeMatching(t, fs, "log/zk-log", "MANIFEST") }, []string{"MANIFEST"}},
+		{"state tables lost", func(t *testing.T, fs *vfs.MemFS, o *Options) { removeMatching(t, fs, zkState, "0") }, []string{zkState}},
 		{"newer log", set("log/zk-log", metaFormat, encodeUint32(2)), []string{"log/zk-log has format 2", "newer"}},
 		{"newer state", set(zkState, metaFormat, encodeUint32(9)), []string{"format 9"}},
 		{"older log", set("log/zk-log", metaFormat, encodeUint32(0)), []string{"too old"}},
@@ -194,6 +220,26 @@ func TestOpenRefuses(t *testing.T) {
 			refused(t, o, c.want...)
 			refused(t, o, c.want...) // and so it stays
 		})
+	}
+}
+
+func removeMatching(t *testing.T, fs vfs.FS, dir, prefix string) {
+	t.Helper()
+	names, err := fs.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) {
+			n++
+			if err := fs.Remove(fs.PathJoin(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n == 0 {
+		t.Fatal("nothing to remove")
 	}
 }
 

@@ -22,18 +22,20 @@ type StateOptions struct {
 	// Logger gets what Pebble has to say; nil means silence.
 	Logger *slog.Logger
 	// FlushTxns and FlushBytes start a flush by themselves at a Commit once that many txns (zxids)
-	// or bytes are not durable yet (defaults 10,000 and 4 MiB), so that redo at a start stays short
+	// or bytes are not durable yet (defaults 16,000 and 12 MiB), so that redo at a start stays short
 	// and the log can be purged. Negative: never.
 	FlushTxns, FlushBytes int64
 	// MemtableBytes is the size of a memtable (default 16 MiB). A batch must stay well below half.
 	MemtableBytes int
 	// CacheBytes is the block cache (default 16 MiB; it is Go heap without cgo).
 	CacheBytes int64
+
+	mustExist bool // never make a new store
 }
 
 const (
-	defaultFlushTxns     = 10_000
-	defaultFlushBytes    = 4 << 20
+	defaultFlushTxns     = 16_000
+	defaultFlushBytes    = 12 << 20
 	defaultMemtableBytes = 16 << 20
 	defaultCacheBytes    = 16 << 20
 
@@ -128,10 +130,12 @@ func (s *State) open() error {
 	if err := checkManifest(s.o.FS, s.o.Dir); err != nil {
 		return err
 	}
-	o := baseOptions(s.o.FS, s.lock, s.logger, s.fail, s.cache)
+	o := baseOptions(markerFS{s.o.FS}, s.lock, s.logger, s.fail, s.cache)
+	o.ErrorIfNotExists = s.o.mustExist
 	o.DisableWAL = true
 	o.MemTableSize = uint64(s.o.MemtableBytes)
 	o.MemTableStopWritesThreshold = 4
+	tuneState(o)
 	db, err := openPebble(s.o.Dir, o)
 	if err != nil {
 		return err

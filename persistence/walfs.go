@@ -8,6 +8,37 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// markerFS is the file system both stores see. Pebble names the manifest that counts by an empty file
+// "marker.*" and syncs the folder only after making the new marker and removing the old one (vfs/atomicfs).
+// A file system that does not keep the order of such steps could then show, after a power cut, a
+// marker whose manifest is missing, or no marker at all. So the folder is synced before each of them.
+type markerFS struct{ vfs.FS }
+
+func (fs markerFS) isMarker(name string) bool {
+	return strings.HasPrefix(fs.PathBase(name), "marker.")
+}
+
+func (fs markerFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if fs.isMarker(name) {
+		if err := syncDir(fs.FS, fs.PathDir(name)); err != nil {
+			return nil, err
+		}
+	}
+	return fs.FS.Create(name, c)
+}
+
+func (fs markerFS) Remove(name string) error {
+	if fs.isMarker(name) {
+		if err := syncDir(fs.FS, fs.PathDir(name)); err != nil {
+			return err
+		}
+	}
+	return fs.FS.Remove(name)
+}
+
+// Unwrap is how Pebble finds the file system below.
+func (fs markerFS) Unwrap() vfs.FS { return fs.FS }
+
 // walFS is the file system the log's store sees. It watches the WAL files alone: it times their
 // syncs, leaves them out with NoSync (a plain Pebble write without sync would keep up to 32 KiB in
 // the process, so that a killed process lost them; Java's forceSync=no loses only at a power cut), and
