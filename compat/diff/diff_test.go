@@ -171,7 +171,7 @@ func compare(t *testing.T, java, other *script, kind harness.Kind) {
 			}
 			continue
 		}
-		if len(report) > 60 {
+		if !differs && len(report) > 60 {
 			report = append([]string{"  ..."}, report[len(report)-60:]...)
 		}
 		differs = true

@@ -46,7 +46,7 @@ func multiFailures(s *script) {
 	c.ok(create(s.p("/n"), 0), createACL(s.p("/closed"), acl("world:anyone:r")), create(s.p("/e"), 1), create(s.p("/n/k"), 0))
 	for _, r := range []req{
 		create(s.p("/n"), 0), create(s.p("/no/x"), 0), create(s.p("/e/x"), 0), create(s.p("/closed/x"), 0), create("bad", 0), create(s.p("/n/."), 0),
-		createACL(s.p("/x"), []jute.ACL{}), createACL(s.p("/x"), acl("nosuch:x:1")), createACL(s.p("/x"), acl("auth::1")), createTTL(s.p("/x"), 5, 1000), create(s.p("/x"), 5), create2(s.p("/x"), 6),
+		createACL(s.p("/x"), []jute.ACL{}), createACL(s.p("/x"), acl("nosuch:x:1")), createACL(s.p("/x"), acl("auth::1")), createTTL(s.p("/x"), 5, 1000),
 		set(s.p("/no"), "", -1), set(s.p("/n"), "", 9), set("bad", "", -1), set(s.p("/closed"), "", -1), set("/zookeeper/config", "", -1),
 		del(s.p("/no"), -1), del(s.p("/n"), 9), del(s.p("/n"), -1), del("bad", -1), del("/", -1), del("/zookeeper/quota", -1), del(s.p("/closed/x"), -1),
 		check(s.p("/no"), -1), check(s.p("/n"), 9), check("bad", -1), check(s.p("/n/"), -1), check(s.p("/n"), -2),
@@ -54,6 +54,8 @@ func multiFailures(s *script) {
 		c.look(multi(r), multi(create(s.p("/first"), 0), r, create(s.p("/last"), 0), set(s.root, "no", -1)))
 	}
 	c.call(multi(create(s.p("/a"), 0), create(s.p("/n"), 0), del(s.p("/no"), -1), set(s.p("/n"), "", -1))).want(ok).wantCodes(ok, nodeExists, inconsistent, inconsistent)
+	// TTL flags in a create without a ttl cannot be decoded.
+	c.edge(multi(create(s.p("/x"), 5)), multi(create(s.p("/first"), 0), create2(s.p("/x"), 6)))
 	// Nothing of it was done, and later numbers are as if it never ran.
 	c.ok(multi(create(s.p("/s-"), 2), create(s.p("/n/s-"), 2)))
 	c.look(multi(create(s.p("/s-"), 2), create(s.p("/s-"), 2), set(s.root, "x", -1), check(s.p("/no"), -1)))

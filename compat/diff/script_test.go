@@ -123,6 +123,8 @@ func (s *script) zx(z jute.Zxid) string {
 	switch {
 	case z == 0 || z == -1:
 		return fmt.Sprint(int64(z))
+	case z > s.base+1<<32 || z < -1:
+		return fmt.Sprintf("%#x", uint64(z))
 	case z <= s.base:
 		return "old"
 	}
@@ -195,9 +197,16 @@ func (s *script) dev(id string, f func()) {
 		return
 	}
 	before := s.lastZxid()
+	xids := make(map[*conn]int32, len(s.conns))
+	for _, c := range s.conns {
+		xids[c] = c.xid
+	}
 	s.inDev = true
 	f()
 	s.inDev = false
+	for c, xid := range xids {
+		c.xid = xid
+	}
 	s.skipTo(before)
 }
 

@@ -242,7 +242,7 @@ func watchAddWatch(s *script) {
 		w.edge(addWatch(s.root, mode))
 	}
 	w.truncated(addWatch("/ab", 0))
-	s.dev("addWatch-null", func() {
+	s.dev("watch-null", func() {
 		d := s.conn("d")
 		d.call(addWatch(null, 0)).want(marshalling)
 		d.call(addWatch(null, 1)).want(marshalling)
@@ -309,7 +309,10 @@ func watchRemoveDecode(s *script) {
 	}
 	c.truncated(removeWatches("/ab", 3))
 	c.truncated(checkWatches("/ab", 3))
-	s.edge(func() { c.look(removeWatches(null, 3), checkWatches(null, 3)) })
+	s.dev("watch-null", func() {
+		c.call(removeWatches(null, 3)).want(marshalling)
+		c.call(checkWatches(null, 3)).want(marshalling)
+	})
 	c.end()
 }
 
@@ -498,8 +501,9 @@ func setWatchesDecode(s *script) {
 	s.edge(func() {
 		c.look(s.setWatches(0, watchLists{data: []string{null}}), s.setWatches(0, watchLists{exist: []string{null}}), s.setWatches(0, watchLists{child: []string{null}}))
 	})
-	s.edge(func() {
-		c.look(s.setWatches2(0, watchLists{persistent: []string{null}}), s.setWatches2(0, watchLists{recursive: []string{null}}))
+	s.dev("watch-null", func() {
+		c.call(s.setWatches2(0, watchLists{persistent: []string{null}})).want(marshalling)
+		c.call(s.setWatches2(0, watchLists{recursive: []string{null}})).want(marshalling)
 	})
 	c.ok(s.setWatches(0, watchLists{}), s.setWatches2(0, watchLists{}), s.setWatches(0, watchLists{}).long(1, 2, 3))
 	// A negative count ends the vector at once.

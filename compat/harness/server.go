@@ -112,6 +112,7 @@ func Start(t testing.TB, k Kind, o Options) (*Server, error) {
 	s := &Server{Kind: k, Dir: dir, opts: o, log: &logFile{}}
 	t.Cleanup(func() {
 		s.Kill()
+		s.keepLog(t)
 		if t.Failed() {
 			t.Logf("output of the %s server (%s):\n%s", k, s.Addr, s.log.tail(8<<10))
 		}
@@ -129,6 +130,20 @@ func Start(t testing.TB, k Kind, o Options) (*Server, error) {
 			return nil, fmt.Errorf("%w\n%s", err, s.log.tail(4<<10))
 		}
 		s.log.reset()
+	}
+}
+
+// LogsEnv names a folder that gets the output of every server, whether its test failed or not.
+const LogsEnv = "ZK_COMPAT_LOGS"
+
+func (s *Server) keepLog(t testing.TB) {
+	dir := os.Getenv(LogsEnv)
+	if dir == "" {
+		return
+	}
+	name := strings.ReplaceAll(t.Name(), "/", "-") + "-" + s.Kind.String() + "-" + strconv.Itoa(s.Port) + ".log"
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(s.log.tail(logBytesMax)), 0o644); err != nil {
+		t.Logf("keeping the log: %v", err)
 	}
 }
 
