@@ -67,7 +67,7 @@ func readError(key string, err error) error {
 // and then log number (4) for kinds 5-12 and synced offset (8) for 9-12. Kinds come in groups of
 // four: whole record, first, middle, last part of one.
 const (
-	blockBytes = 32 << 10
+	chunkBlockBytes = 32 << 10
 
 	chunkKindLegacy     = 1
 	chunkKindRecyclable = 5
@@ -97,7 +97,7 @@ func chunkHeadLen(kind byte) int {
 // chunkAt reads the chunk at offset i of a file's bytes, if a valid one is there. logNum is 0 for a file
 // whose chunks carry none.
 func chunkAt(table *crc32.Table, b []byte, i int, logNum uint32) (kind byte, payload []byte, ok bool) {
-	room := min(len(b), (i/blockBytes+1)*blockBytes) - i
+	room := min(len(b), (i/chunkBlockBytes+1)*chunkBlockBytes) - i
 	if room < 7 {
 		return 0, nil, false
 	}
@@ -125,7 +125,7 @@ func recordsEnd(b []byte, logNum uint32) (end int, cut bool) {
 	table := crc32.MakeTable(crc32.Castagnoli)
 	inside := false // a record's first part was seen, its last not yet
 	for i := 0; i < len(b); {
-		room := min(len(b), (i/blockBytes+1)*blockBytes) - i
+		room := min(len(b), (i/chunkBlockBytes+1)*chunkBlockBytes) - i
 		if room < 7 || room < 19 && allZero(b[i:i+room]) {
 			i += room // the writer fills what holds no header with zeros
 			continue

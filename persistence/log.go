@@ -185,6 +185,7 @@ func (l *Log) pebbleOptions() *pebble.Options {
 	fs := &walFS{FS: markerFS{l.o.FS}, fail: l.fail, noSync: l.o.NoSync, onFsync: l.o.OnFsync}
 	o := baseOptions(fs, l.lock, l.logger, l.fail, l.cache)
 	o.ErrorIfNotExists = l.o.mustExist
+	tuneTables(o)
 	o.MemTableSize = logMemtableBytes
 	o.MemTableStopWritesThreshold = memtablesMax
 	o.DisableAutomaticCompactions = true

@@ -3,20 +3,25 @@ package persistence
 import "github.com/cockroachdb/pebble/v2"
 
 const (
-	// stateBlockBytes is the block size of the state's tables. A flush hands each block to the system
+	// blockBytes is the block size of tables. A flush hands each block to the system
 	// by itself, and nearly all reads are scans, so blocks are larger than Pebble's.
-	stateBlockBytes = 32 << 10
+	blockBytes = 32 << 10
 	// stateL0Tables is how many flushes pile up before they are merged: each merge writes all nodes that
 	// changed in any of them, and most writes go to the same nodes over and over.
 	stateL0Tables = 8
 )
 
-// tuneState sets what makes the write-behind of the tree cheap. Without compression: it costs more time
-// than the rest of a flush, and the data is read at a start only.
+// tuneState sets what makes the write-behind of the tree cheap.
 func tuneState(o *pebble.Options) {
 	o.L0CompactionThreshold = stateL0Tables
+	tuneTables(o)
+}
+
+// tuneTables is what both stores want: few, large writes. Without compression: it costs more
+// time than the rest of a flush, and the data is hardly ever read.
+func tuneTables(o *pebble.Options) {
 	for i := range o.Levels {
-		o.Levels[i].BlockSize = stateBlockBytes
+		o.Levels[i].BlockSize = blockBytes
 	}
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 }
