@@ -398,9 +398,10 @@ func TestPingAndSilence(t *testing.T) {
 		}
 		p.reply(jute.XidPing, 0, 0, nil)
 		start = time.Now()
+		silent := p.r
 		go func() { // a server that reads and says nothing
 			for {
-				if _, err := readFrame(p.r, 1<<20); err != nil {
+				if _, err := readFrame(silent, 1<<20); err != nil {
 					return
 				}
 			}

@@ -25,6 +25,7 @@
 // *PathError, with Java's text.
 //
 // The rules come from the reference page client-protocol and from ClientCnxn, ZooKeeper, ZKWatchManager and
-// PathUtils of Apache ZooKeeper 3.9.5. One departure: a request that waits for a first connection fails
-// after every server has been tried once, not after the first that doesn't answer.
+// PathUtils of Apache ZooKeeper 3.9.5. Departures: a request that waits for a connection fails after every
+// server has been tried once, not after the first that doesn't answer; AddAuth waits for the answer;
+// getEphemerals keeps to the chroot, in request and reply.
 package client

@@ -106,6 +106,9 @@ func sequential(flags int32) bool {
 // Delete removes a znode without children; version -1 means any.
 func (c *Client) Delete(ctx context.Context, path string, version int32) error {
 	r := jute.PathVersionRequest{Path: c.serverPath(path), Version: version}
+	if path == "/" {
+		r.Path = path // what a chroot stands on is not deleted from inside it (ZooKeeper.delete)
+	}
 	return c.call(ctx, jute.OpDelete, path, r.Append, nil)
 }
 

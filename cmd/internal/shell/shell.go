@@ -244,9 +244,11 @@ func (s *Shell) Execute(ctx context.Context, line string) {
 
 // process runs a command and keeps its exit code.
 func (s *Shell) process(ctx context.Context, words []string) {
-	s.exitCode = 0
 	err := s.run(ctx, words)
 	if err == nil {
+		if !s.quit { // which ends with the code of the command before it
+			s.exitCode = 0
+		}
 		return
 	}
 	s.exitCode = 1
@@ -335,10 +337,15 @@ func (s *Shell) Complete(ctx context.Context, word string) []string {
 
 // runConnect starts a session with other servers, or with the same again.
 func runConnect(ctx context.Context, s *Shell, words []string) error {
+	servers := s.servers
 	if len(words) >= 2 {
-		return s.connect(ctx, words[1])
+		servers = words[1]
 	}
-	return s.connect(ctx, s.servers)
+	err := s.connect(ctx, servers)
+	if err == nil {
+		s.awaitConnection(ctx, firstPromptWait)
+	}
+	return err
 }
 
 func runQuit(ctx context.Context, s *Shell, _ []string) error {
