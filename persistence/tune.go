@@ -3,9 +3,9 @@ package persistence
 import "github.com/cockroachdb/pebble/v2"
 
 const (
-	// blockBytes is the block size of tables. A flush hands each block to the system
+	// tableBlockBytes is the block size of tables. A flush hands each block to the system
 	// by itself, and nearly all reads are scans, so blocks are larger than Pebble's.
-	blockBytes = 32 << 10
+	tableBlockBytes = 32 << 10
 	// stateL0Tables is how many flushes pile up before they are merged: each merge writes all nodes that
 	// changed in any of them, and most writes go to the same nodes over and over.
 	stateL0Tables = 8
@@ -21,7 +21,7 @@ func tuneState(o *pebble.Options) {
 // time than the rest of a flush, and the data is hardly ever read.
 func tuneTables(o *pebble.Options) {
 	for i := range o.Levels {
-		o.Levels[i].BlockSize = blockBytes
+		o.Levels[i].BlockSize = tableBlockBytes
 	}
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 }
