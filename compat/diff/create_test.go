@@ -121,10 +121,18 @@ func createPaths(s *script) {
 // createBytes sends paths that are not UTF-8: Java puts U+FFFD in their place, which no path may have.
 func createBytes(s *script) {
 	c := s.conn("a")
-	for _, name := range []string{"\xff", "\xc3", "\xc3\x28", "\xe2\x82", "\xed\xa0\x80", "\xed\xb0\x80", "\xf0\x9f\x98", "\xc0\xaf", "\xc0\x80", "\xf8\x88\x80\x80\x80", "a\x80b"} {
+	for _, name := range malformed() {
 		c.look(create(s.p("/"+name), 0), get(s.p("/"+name), false), del(s.p("/"+name), -1))
 	}
 	c.end()
+}
+
+// malformed are strings that are not UTF-8.
+func malformed() []string {
+	return []string{
+		"\xff", "\xc3", "\xc3\x28", "\xe2\x82", "\xed\xa0\x80", "\xed\xb0\x80", "\xf0\x9f\x98", "\xc0\xaf", "\xc0\x80", "\xf8\x88\x80\x80\x80", "a\x80b",
+		"\xff\xfe\xfd", "\xe2\x82\xe2\x82x", "\xf0\x9f\x98a\xf0\x9f", "\xf4\x90\x80\x80", "\xed\xa0\xbd\xed\xb8\x80", "\x80\x80\x80", "\xe0\x80\xaf", "\xfc\x80\x80\x80\x80\xaf",
+	}
 }
 
 func createSequence(s *script) {

@@ -22,7 +22,7 @@ func groups() []group {
 			name: "base",
 			opts: harness.Options{Config: []string{"4lw.commands.whitelist=*", "maxClientCnxns=0", super}},
 			cases: slices.Concat(createCases(), readCases(), writeCases(), aclCases(), authCases(), multiCases(),
-				watchCases(), sessionCases(), framingCases(), quotaCases()),
+				watchCases(), sessionCases(), framingCases(), quotaCases(), randomCases()),
 		},
 		{
 			name: "expiry",

@@ -118,6 +118,10 @@ func readSync(s *script) {
 	for _, path := range []string{"/", s.root, "/nosuch", "garbage", "", null, "\x00", "\xff"} {
 		c.call(syncPath(path)).want(ok)
 	}
+	// The only reply that echoes a path unchecked shows how malformed UTF-8 is read.
+	for _, path := range malformed() {
+		c.call(syncPath(path)).want(ok)
+	}
 	c.look(syncPath("/").long(1, 2, 3))
 	c.truncated(syncPath("/abc"))
 	c.ok(exists(s.root, false))
