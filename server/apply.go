@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"sync"
@@ -135,7 +134,7 @@ func (a *applier) sessionClosed(r *request) {
 	}
 }
 
-// answer gives the reply of a write, or keeps it until its turn comes.
+// answer gives the reply of a write, and of what has waited behind it.
 func (a *applier) answer(r *request, now time.Time) {
 	s, c := a.s, r.c
 	if c == nil {
@@ -153,17 +152,12 @@ func (a *applier) answer(r *request, now time.Time) {
 	zxid := a.prop.Header.Zxid
 	q := &c.queue
 	q.mu.Lock()
-	if q.head == r && !q.heavy {
-		q.pop()
-		size := c.frame(func(b []byte) []byte { return a.appendReply(b, r, zxid) })
-		c.noteReply(r.op, r.xid, zxid, size)
-		c.runQueue()
-	} else {
-		body := a.appendReply(make([]byte, 4, 128), r, zxid)
-		binary.BigEndian.PutUint32(body, uint32(len(body)-4))
-		r.reply = body
-		r.done = true
+	if q.pop() != r {
+		panic(fmt.Sprintf("server: reply of %s out of order", zxid))
 	}
+	size := c.frame(func(b []byte) []byte { return a.appendReply(b, r, zxid) })
+	c.noteReply(r.op, r.xid, zxid, size)
+	c.runQueue()
 	q.mu.Unlock()
 	a.touch(c)
 }
@@ -217,19 +211,15 @@ func appendMultiReply(b []byte, subs []tree.Result) []byte {
 func (c *conn) runQueue() {
 	q := &c.queue
 	s := c.srv
-	for q.head != nil && !q.heavy {
+	for q.head != nil && !q.busy {
 		r := q.head
 		switch {
-		case r.write && !r.done:
-			return
 		case r.write:
-			q.pop()
-			c.appendFrame(r.reply)
-		case s.isHeavy(r):
-			q.heavy = true
-			zxid := s.tree.LastZxid()
+			return
+		case r.heavy:
+			q.busy = true
 			s.work.Add(1)
-			go c.runQueuedHeavy(r, zxid) // ends with the read
+			go c.runQueuedHeavy(r) // ends with the read
 		default:
 			q.pop()
 			c.reply(r)
@@ -241,13 +231,12 @@ func (c *conn) runQueue() {
 	}
 }
 
-// runQueuedHeavy runs a long read at the head of the queue, then what waited behind it. Its header says
-// the zxid of its turn: writes behind it may be in the tree already, with their replies still to come.
-func (c *conn) runQueuedHeavy(r *request, zxid jute.Zxid) {
+// runQueuedHeavy runs a long read at the head of the queue, then what waited behind it.
+func (c *conn) runQueuedHeavy(r *request) {
 	s := c.srv
 	defer s.work.Done()
 	defer c.recoverPanic()
-	c.runHeavy(r, func() jute.Zxid { return zxid })
+	c.runHeavy(r)
 	s.outstanding.Add(-1)
 	s.runRest(c)
 	c.flush()
@@ -259,7 +248,7 @@ func (s *Server) runRest(c *conn) {
 	defer s.lock.RUnlock()
 	c.queue.mu.Lock()
 	defer c.queue.mu.Unlock()
-	c.queue.heavy = false
+	c.queue.busy = false
 	c.queue.pop()
 	c.runQueue()
 }

@@ -34,7 +34,7 @@ type conn struct {
 	ids     atomic.Pointer[[]jute.ID] // replaced, never changed in place; written by the reader
 	sid     atomic.Int64              // the session's id once there is one
 	timeout atomic.Int32              // negotiated, in milliseconds
-	gone    atomic.Bool               // closed: watches may no longer be added
+	gone    atomic.Bool               // about to be closed: counts no more, watches may no longer be added
 
 	queue   queue
 	out     output
@@ -62,6 +62,7 @@ func newConn(s *Server, nc net.Conn, remote netip.AddrPort, ip string) *conn {
 	ids := s.auth.InitialIDs(remote.Addr())
 	c.ids.Store(&ids)
 	c.stats.reset()
+	c.stats.lastCxid.Store(0) // as in Java: -1 only after crst
 	return c
 }
 
@@ -138,9 +139,15 @@ func (c *conn) recoverPanic() {
 	}
 }
 
+// release takes the connection out of the server's tables. It comes before the socket is closed: a client
+// that has seen the end may dial again at once, and must not be counted twice.
+func (c *conn) release() {
+	if !c.gone.Swap(true) {
+		c.srv.forget(c)
+	}
+}
+
 func (c *conn) cleanup() {
-	c.gone.Store(true)
-	c.srv.watches.RemoveWatcher(c)
 	if c.session != nil {
 		c.session.ReleaseOwner(c)
 	}
@@ -152,8 +159,9 @@ func (c *conn) cleanup() {
 	if !busy {
 		c.shutdown()
 	}
+	c.release()
+	c.srv.watches.RemoveWatcher(c)
 	c.srv.met.ConnectionDropCount.Inc()
-	c.srv.forget(c)
 }
 
 // consume handles the complete frames of in. ok is false when the connection is to be closed.
@@ -241,12 +249,13 @@ func (c *conn) noteReply(op jute.OpCode, xid int32, zxid jute.Zxid, size int) {
 // the log, and what came after them.
 type queue struct {
 	mu     sync.Mutex
-	head   *request      // guarded by mu
-	tail   *request      // guarded by mu
-	n      int           // guarded by mu
-	heavy  bool          // guarded by mu; the head runs on a goroutine of its own
-	waiter chan struct{} // guarded by mu; the reader waits for n to fall
-	waitAt int           // guarded by mu; to this
+	head   *request          // guarded by mu
+	tail   *request          // guarded by mu
+	n      int               // guarded by mu
+	heavy  int               // guarded by mu; heavy reads among them
+	busy   bool              // guarded by mu; the head is a heavy read that runs on a goroutine of its own
+	waiter chan struct{}     // guarded by mu; the reader waits
+	until  func(*queue) bool // guarded by mu; for this
 }
 
 func (q *queue) empty() bool {
@@ -265,6 +274,9 @@ func (q *queue) push(r *request) {
 	}
 	q.tail = r
 	q.n++
+	if r.heavy {
+		q.heavy++
+	}
 }
 
 // pop takes the head out. Called with mu held.
@@ -273,22 +285,25 @@ func (q *queue) pop() *request {
 	q.head = r.next
 	r.next = nil
 	q.n--
-	if q.waiter != nil && q.n <= q.waitAt {
+	if r.heavy {
+		q.heavy--
+	}
+	if q.waiter != nil && q.until(q) {
 		close(q.waiter)
-		q.waiter = nil
+		q.waiter, q.until = nil, nil
 	}
 	return r
 }
 
-// wait blocks the reader until at most n requests are queued, or stop is closed.
-func (q *queue) wait(n int, stop <-chan struct{}) {
+// wait blocks the reader until the queue is as wanted, or stop is closed.
+func (q *queue) wait(stop <-chan struct{}, until func(*queue) bool) {
 	q.mu.Lock()
-	if q.n <= n {
+	if until(q) {
 		q.mu.Unlock()
 		return
 	}
 	w := make(chan struct{})
-	q.waiter, q.waitAt = w, n
+	q.waiter, q.until = w, until
 	q.mu.Unlock()
 	select {
 	case <-w:

@@ -57,22 +57,30 @@ func (s *Server) isHeavy(r *request) bool {
 	return false
 }
 
-// runHeavy runs a long read in steps and appends its reply. zxid is the one for the reply's header.
-func (c *conn) runHeavy(r *request, zxid func() jute.Zxid) {
+// heavyNow is isHeavy for a caller without the lock.
+func (s *Server) heavyNow(r *request) bool {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	return s.isHeavy(r)
+}
+
+// runHeavy runs a long read in steps and appends its reply.
+func (c *conn) runHeavy(r *request) {
 	switch r.op {
 	case jute.OpGetChildren, jute.OpGetChildren2:
-		c.listChildren(r, zxid)
+		c.listChildren(r)
 	case jute.OpGetAllChildrenNumber:
-		c.countNodes(r, zxid)
+		c.countNodes(r)
 	case jute.OpMultiRead:
-		c.multiRead(r, zxid)
+		c.multiRead(r)
 	default:
-		c.setWatches(r, zxid)
+		c.setWatches(r)
 	}
 }
 
 // finish appends a reply; body is called when there is no error. Called under the tree lock.
-func (c *conn) finish(r *request, zxid jute.Zxid, code jute.Code, body func([]byte) []byte) {
+func (c *conn) finish(r *request, code jute.Code, body func([]byte) []byte) {
+	zxid := c.srv.tree.LastZxid()
 	size := c.frame(func(b []byte) []byte {
 		b = appendHeader(b, r.xid, zxid, code)
 		if code != jute.CodeOk || body == nil {
@@ -100,12 +108,12 @@ func (c *conn) closeWalk(w *tree.Walk) {
 	c.srv.lock.Unlock()
 }
 
-func (c *conn) listChildren(r *request, zxid func() jute.Zxid) {
+func (c *conn) listChildren(r *request) {
 	s := c.srv
 	w, code := c.walk(r, s.tree.OpenChildren)
 	if code != jute.CodeOk {
 		s.lock.RLock()
-		c.finish(r, zxid(), code, nil)
+		c.finish(r, code, nil)
 		s.lock.RUnlock()
 		return
 	}
@@ -119,10 +127,10 @@ func (c *conn) listChildren(r *request, zxid func() jute.Zxid) {
 	}
 	defer s.lock.RUnlock()
 	if w.Node() == tree.NoRef {
-		c.finish(r, zxid(), jute.CodeNoNode, nil)
+		c.finish(r, jute.CodeNoNode, nil)
 		return
 	}
-	c.finish(r, zxid(), jute.CodeOk, func(b []byte) []byte {
+	c.finish(r, jute.CodeOk, func(b []byte) []byte {
 		if names, n, ok := w.Names(); ok {
 			b = append(jute.AppendInt32(b, int32(n)), names...)
 		} else {
@@ -135,12 +143,12 @@ func (c *conn) listChildren(r *request, zxid func() jute.Zxid) {
 	})
 }
 
-func (c *conn) countNodes(r *request, zxid func() jute.Zxid) {
+func (c *conn) countNodes(r *request) {
 	s := c.srv
 	w, code := c.walk(r, s.tree.OpenCount)
 	if code != jute.CodeOk {
 		s.lock.RLock()
-		c.finish(r, zxid(), code, nil)
+		c.finish(r, code, nil)
 		s.lock.RUnlock()
 		return
 	}
@@ -153,11 +161,15 @@ func (c *conn) countNodes(r *request, zxid func() jute.Zxid) {
 		s.lock.RUnlock()
 	}
 	defer s.lock.RUnlock()
-	c.finish(r, zxid(), jute.CodeOk, func(b []byte) []byte { return jute.AppendInt32(b, int32(w.Count())) })
+	n := w.Count()
+	if r.local.path == "" {
+		n++ // Java has the root under "" and "/", and counts what starts with the path
+	}
+	c.finish(r, jute.CodeOk, func(b []byte) []byte { return jute.AppendInt32(b, int32(n)) })
 }
 
 // multiRead answers each part as it would be alone (reference client-protocol, section 8).
-func (c *conn) multiRead(r *request, zxid func() jute.Zxid) {
+func (c *conn) multiRead(r *request) {
 	s := c.srv
 	var b []byte
 	for _, op := range r.local.multi {
@@ -172,7 +184,7 @@ func (c *conn) multiRead(r *request, zxid func() jute.Zxid) {
 	}
 	s.lock.RLock()
 	defer s.lock.RUnlock()
-	c.finish(r, zxid(), jute.CodeOk, func(out []byte) []byte { return jute.MultiEnd.Append(append(out, b...)) })
+	c.finish(r, jute.CodeOk, func(out []byte) []byte { return jute.MultiEnd.Append(append(out, b...)) })
 }
 
 func (c *conn) readPart(b []byte, op readOp, ids []jute.ID) []byte {
@@ -187,7 +199,7 @@ func (c *conn) readPart(b []byte, op readOp, ids []jute.ID) []byte {
 
 // setWatches registers the watches of a client that has come back, and tells it what it missed
 // (reference client-protocol, section 10). Events go ahead of the reply.
-func (c *conn) setWatches(r *request, zxid func() jute.Zxid) {
+func (c *conn) setWatches(r *request) {
 	s := c.srv
 	set := r.local.set
 	lists := [][]string{set.Data, set.Exist, set.Child, set.Persistent, set.PersistentRecur}
@@ -207,7 +219,7 @@ func (c *conn) setWatches(r *request, zxid func() jute.Zxid) {
 	}
 	s.lock.RLock()
 	defer s.lock.RUnlock()
-	c.finish(r, zxid(), jute.CodeOk, nil)
+	c.finish(r, jute.CodeOk, nil)
 }
 
 // missed sends a catch-up event.
@@ -267,7 +279,9 @@ func (c *conn) catchUpChild(path string, r *request) {
 
 // appendEphemerals appends the session's ephemerals whose path starts with prefix; blank and "/" are all.
 func (s *Server) appendEphemerals(b []byte, id jute.SessionID, prefix string) []byte {
-	all := strings.TrimSpace(prefix) == "" || prefix == tree.RootPath
+	// As Java's String.trim: control characters are blank too.
+	blank := strings.TrimFunc(prefix, func(r rune) bool { return r <= ' ' })
+	all := blank == "" || blank == tree.RootPath
 	list := []string{}
 	for _, p := range s.tree.Ephemerals(id, nil) {
 		if all || strings.HasPrefix(p, prefix) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 	"net"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -33,6 +34,8 @@ func (c *conn) fourLetter(word fourletter.Word, in []byte, used int) (int, bool)
 		s.log.Debug("four-letter word not answered", "addr", c.remote, "word", word.String(), "err", err)
 		return used, false
 	}
+	s.met.Server.PacketsSent.Inc()
+	c.release()
 	// What the client sent after its word is read before the close: else the kernel answers it with a
 	// reset, which may overtake the reply.
 	if tcp, ok := c.nc.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
@@ -177,11 +180,19 @@ func (o operator) Conf() fourletter.Conf {
 		}
 	}
 	return fourletter.Conf{
-		ClientPort: port, SecureClientPort: -1, DataDir: s.cfg.DataDir, DataDirBytes: data, DataLogDir: s.cfg.DataLogDir,
+		ClientPort: port, SecureClientPort: -1, DataDir: versionDir(s.cfg.DataDir), DataDirBytes: data, DataLogDir: versionDir(s.cfg.DataLogDir),
 		DataLogDirBytes: log, TickTimeMillis: s.cfg.TickTime.Milliseconds(), MaxClientCnxns: int64(s.cfg.MaxClientCnxns),
 		MinSessionTimeoutMillis: s.cfg.MinSessionTimeout.Milliseconds(), MaxSessionTimeoutMillis: s.cfg.MaxSessionTimeout.Milliseconds(),
 		ListenBacklog: s.cfg.ClientPortListenBacklog,
 	}
+}
+
+// versionDir is a data folder as Java shows it: absolute, with the folder of its file version.
+func versionDir(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return filepath.Join(dir, "version-2")
 }
 
 // wall turns an instant of the server's clock into wall time.
@@ -291,7 +302,7 @@ func (s *Server) setGauges() {
 	m.OutstandingTLSHandshake.Set(func() int64 { return 0 })
 	m.ZnodeCount.Set(count(func(c tree.Counts) int64 { return c.Nodes + 1 }))
 	m.EphemeralsCount.Set(count(func(c tree.Counts) int64 { return c.Ephemerals }))
-	m.ApproximateDataSize.Set(count(func(c tree.Counts) int64 { return c.DataBytes }))
+	m.ApproximateDataSize.Set(count(func(c tree.Counts) int64 { return c.DataBytes + 1 })) // Java's second root has a path of one character
 	m.WatchCount.Set(func() int64 { return int64(s.watches.Count()) })
 	m.Uptime.Set(s.nowMillis)
 	quota := func(f func(tree.Quota) int64) func() map[string]int64 {

@@ -178,5 +178,6 @@ func (c *conn) shutdown() {
 		o.drained.Broadcast()
 	}
 	o.mu.Unlock()
+	c.release()
 	_ = c.nc.Close() // the socket is done with either way
 }

@@ -66,6 +66,7 @@ func decodeLocal(l *localOp, op jute.OpCode, d *jute.Decoder) {
 func (c *conn) runLocal(r *request) {
 	if !c.queue.empty() {
 		q := *r
+		q.heavy = c.srv.heavyNow(r)
 		c.srv.outstanding.Add(1)
 		c.queue.push(&q)
 		c.srv.settle(c) // its write may have been applied meanwhile
@@ -76,7 +77,7 @@ func (c *conn) runLocal(r *request) {
 	if c.replyNow(r) {
 		return
 	}
-	c.runHeavy(r, c.srv.LastProcessedZxid)
+	c.runHeavy(r)
 }
 
 // replyNow answers a local request under the tree's read lock, unless it is a heavy one.

@@ -22,11 +22,11 @@ type request struct {
 	code   jute.Code // what prep answered
 	login  *login    // of a createSession
 	large  int64     // bytes counted against largeRequestMaxBytes
-	reply  []byte    // complete, when the turn to send it has not come
-	done   bool      // applied
-	path   string    // of a write that must not be lost to metrics
-	amount int64     // bytes of a write, for write_per_namespace
+	path   string    // of a write, for write_per_namespace
+	amount int64     // its bytes
 
+	// Of local requests.
+	heavy bool // runs in steps, on a goroutine of its own when it had to wait
 	local localOp
 }
 
@@ -146,6 +146,7 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 		r.large = int64(size)
 	}
 	c.limitOutstanding()
+	c.awaitHeavy()
 	return s.propose(r, &w) == nil
 }
 
@@ -165,9 +166,22 @@ func (c *conn) limitOutstanding() {
 	}
 	c.flush()
 	c.queue.mu.Lock()
-	n := c.queue.n
+	half := c.queue.n / 2
 	c.queue.mu.Unlock()
-	c.queue.wait(n/2, c.srv.stopping)
+	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.n <= half })
+}
+
+// awaitHeavy keeps a write back while a long read of the same connection waits or runs: the read must
+// not see it. Only those who send writes behind long reads pay for it.
+func (c *conn) awaitHeavy() {
+	c.queue.mu.Lock()
+	heavy := c.queue.heavy
+	c.queue.mu.Unlock()
+	if heavy == 0 {
+		return
+	}
+	c.flush()
+	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.heavy == 0 })
 }
 
 // pin brings what a write touches into memory, so that neither prep nor Apply reads from disk.
