@@ -23,7 +23,9 @@ type flight struct {
 // There are two ways to Pebble. When nothing is queued and nothing in flight, the owner hands its entry
 // over itself inside Append: a lone writer then waits for a plain write and fdatasync and is spared the
 // wake-up of the appender. Otherwise the entry is queued, and the appender takes all that has gathered
-// while a flight was not free; the busier the disk, the larger the writes.
+// while a flight was not free; the busier the disk, the larger the writes. (Measured on a disk that takes no
+// time, 1 KiB entries: the short way makes 1 in flight 8 us in place of 10, 16 in flight 3.9 in place of 6.2,
+// 1024 in flight 3.3 in place of 4.9. On a real one the fdatasync is all that counts at 1 in flight.)
 type pipeline struct {
 	log *Log
 

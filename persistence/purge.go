@@ -32,8 +32,7 @@ const (
 )
 
 // history is what the log knows of its old end: the runs of entries, the pins, the purge. All guarded
-// by mu, which is held during an Excise (a few ms), but by nothing on the way of a write for longer
-// than an append to the list.
+// by mu, which is never held over I/O: the syncer takes it for every write.
 type history struct {
 	purgeMu sync.Mutex // one purge at a time; before mu
 	mu      sync.Mutex
@@ -195,28 +194,48 @@ func (l *Log) Purge(below jute.Zxid) (first jute.Zxid, err error) {
 	h := &l.history
 	h.purgeMu.Lock()
 	defer h.purgeMu.Unlock()
+	next, err := l.anchorFrom(h.allowed(min(below, jute.Zxid(l.lastLogged.Load()))))
+	if err != nil {
+		return h.first(), err
+	}
+	if first, ok := h.cut(next); !ok {
+		return first, nil
+	}
+	// The log begins with next from here on; a reader from before it has its iterator already.
+	if err := l.db.Excise(context.Background(), pebble.KeyRange{Start: entryKey(0), End: entryKey(next)}); err != nil {
+		return next, fmt.Errorf("persistence: purge the log below %v: %w", next, err)
+	}
+	return next, nil
+}
+
+// allowed lowers a purge to what pins allow.
+func (h *history) allowed(below jute.Zxid) jute.Zxid {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	below = min(below, jute.Zxid(l.lastLogged.Load()))
 	for p := range h.pins {
 		below = min(below, p.from)
 	}
-	if h.begin == 0 || below <= h.begin {
-		return h.begin, nil
+	return below
+}
+
+// cut makes the log begin with next, unless it does so already or a pin came in between.
+func (h *history) cut(next jute.Zxid) (first jute.Zxid, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.begin == 0 || next <= h.begin {
+		return h.begin, false
 	}
-	next, err := l.anchorFrom(below)
-	if err != nil || next <= h.begin {
-		return h.begin, err
-	}
-	if err := l.db.Excise(context.Background(), pebble.KeyRange{Start: entryKey(0), End: entryKey(next)}); err != nil {
-		return h.begin, fmt.Errorf("persistence: purge the log below %v: %w", next, err)
+	for p := range h.pins {
+		if p.from < next {
+			return h.begin, false
+		}
 	}
 	h.begin = next
 	cut := sort.Search(len(h.segs), func(i int) bool { return h.segs[i].first > next }) - 1
 	if cut > 0 {
 		h.segs = append(h.segs[:0], h.segs[cut:]...)
 	}
-	return next, nil
+	return next, true
 }
 
 // anchorFrom finds the entry that the log shall begin with: the first one at or after a zxid, unless that

@@ -248,3 +248,33 @@ func TestPurgerStaysBelowDurable(t *testing.T) {
 	p.Close()
 	readRange(t, l, 1701, 2000, 1000)
 }
+
+// Meta values written between entries do not keep purged tables on the disk.
+func TestPurgeFreesAroundMeta(t *testing.T) {
+	fs := vfs.NewMem()
+	l, a := openTestLog(t, fs, LogOptions{})
+	for i := range jute.Zxid(20) {
+		appendRange(t, l, i*100+1, i*100+100, 5000)
+		if err := a.wait(i*100 + 100); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.SetAcceptedEpoch(int64(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.Purge(1999); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, _ = openTestLog(t, fs, LogOptions{})
+	defer l.Close()
+	if n := tableBytes(t, l); n > 2<<20 {
+		t.Fatalf("%d bytes left", n)
+	}
+	readRange(t, l, 1999, 2000, 5000)
+	if l.AcceptedEpoch() != 19 {
+		t.Fatal(l.AcceptedEpoch())
+	}
+}
