@@ -91,12 +91,14 @@ func (c *conn) finish(r *request, code jute.Code, body func([]byte) []byte) {
 	c.noteReply(r.op, r.xid, zxid, size)
 }
 
-// walk opens a walk after the checks of the request, or gives the error.
+// walk opens a walk after the checks of the request, or gives the error. It sets no watch: that comes with
+// the reply, as clients drop an event of a watch whose reply they have not had.
 func (c *conn) walk(r *request, open func(tree.Ref) *tree.Walk) (*tree.Walk, jute.Code) {
 	s := c.srv
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if code := c.readable(r.op, &r.local); code != jute.CodeOk {
+	unwatched := localOp{path: r.local.path, ids: r.local.ids}
+	if code := c.readable(r.op, &unwatched); code != jute.CodeOk {
 		return nil, code
 	}
 	return open(s.tree.Find(r.local.path)), jute.CodeOk
@@ -129,6 +131,9 @@ func (c *conn) listChildren(r *request) {
 	if w.Node() == tree.NoRef {
 		c.finish(r, jute.CodeNoNode, nil)
 		return
+	}
+	if r.local.watch {
+		s.watches.Add(r.local.path, c, watch.StandardChild)
 	}
 	c.finish(r, jute.CodeOk, func(b []byte) []byte {
 		if names, n, ok := w.Names(); ok {

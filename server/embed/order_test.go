@@ -1,0 +1,105 @@
+package embed_test
+
+import (
+	"fmt"
+	"testing"
+
+	"zk/jute"
+)
+
+// TestLongListWatch: a list of children that takes several steps registers its watch with its reply. If
+// it did so earlier, an event could go ahead of the reply, and clients drop an event of a watch they
+// don't have yet: the watch would stay silent for ever.
+func TestLongListWatch(t *testing.T) {
+	r := start(t)
+	w, c := r.connect(), r.connect()
+	w.fill("/a", 5000)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := w.try(jute.OpCreate, create(fmt.Sprintf("/a/w%d", i), "", 0)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	for range 150 {
+		c.ok(jute.OpGetChildren, read("/a", true))
+		if len(c.events) > 0 {
+			t.Fatalf("event %+v ahead of the reply that sets the watch", c.events[0])
+		}
+		ev, err := c.awaitEvent()
+		if err != nil || ev != (event{jute.EventNodeChildrenChanged, "/a"}) {
+			t.Fatal(ev, err)
+		}
+	}
+	close(stop)
+	<-done
+}
+
+// TestZxidsBehindLongRead: writes that were applied while a long read ran get their replies after it,
+// and the reads between them must not say a later zxid.
+func TestZxidsBehindLongRead(t *testing.T) {
+	r := start(t)
+	c := r.connect()
+	c.fill("/a", 20000)
+	for range 20 {
+		var b []byte
+		n := 0
+		add := func(op jute.OpCode, body []byte) {
+			b = append(b, c.request(op, body)...)
+			n++
+		}
+		first := c.xid + 1
+		for range 5 {
+			add(jute.OpSetData, setData("/a", "x", -1))
+			add(jute.OpGetAllChildrenNumber, onePath("/"))
+			add(jute.OpExists, read("/a", false))
+			add(jute.OpGetChildren, read("/a", false))
+			add(jute.OpExists, read("/a", false))
+		}
+		if _, err := c.nc.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			rep, err := c.recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rep.Err != jute.CodeOk || rep.Xid != first+int32(i) {
+				t.Fatalf("reply %d: %+v", i, rep.ReplyHeader)
+			}
+		}
+	}
+}
+
+// TestCloseBehindLongRead: the end of a session waits for its turn like every other request.
+func TestCloseBehindLongRead(t *testing.T) {
+	r := start(t)
+	c := r.connect()
+	c.fill("/a", 20000)
+	for range 20 {
+		d := r.connect()
+		b := d.request(jute.OpSetData, setData("/a", "x", -1))
+		b = append(b, d.request(jute.OpGetAllChildrenNumber, onePath("/"))...)
+		b = append(b, d.request(jute.OpGetChildren, read("/a", false))...)
+		b = append(b, d.request(jute.OpCloseSession, nil)...)
+		if _, err := d.nc.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		for xid := int32(1); xid <= 4; xid++ {
+			if rep, err := d.recv(); err != nil || rep.Xid != xid || rep.Err != jute.CodeOk {
+				t.Fatalf("reply %d: %+v, %v", xid, rep.ReplyHeader, err)
+			}
+		}
+		if err := d.gone(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
