@@ -294,7 +294,7 @@ func TestLogFailedSync(t *testing.T) {
 			return nil
 		}))
 		fail.Injector = errorfs.ErrInjected
-		l, a := openTestLog(t, fs, LogOptions{PlainCommit: plain})
+		l, a := openTestLog(t, fs, LogOptions{PlainCommit: plain, QueueBytesMax: 1000}) // an owner waiting for room is woken
 		appendRange(t, l, 1, 100, 100)
 		if err := a.wait(100); err != nil {
 			t.Fatal(err)

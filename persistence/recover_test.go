@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"go.uber.org/goleak"
 
 	"zk/jute"
 )
@@ -305,6 +306,21 @@ func TestOpenTakesServerID(t *testing.T) {
 	}
 	o.ServerID = 5
 	refused(t, o, "of server 4")
+}
+
+// Close ends every goroutine.
+func TestCloseEndsAll(t *testing.T) {
+	before := goleak.IgnoreCurrent() // earlier tests leave failed stores behind on purpose
+	r := both(t, Options{FS: vfs.NewMem(), DataDir: "data"})
+	p := StartPurger(r.Log, Retention{}, nil)
+	r.Log.Start(nil, nil)
+	r.State.Start(p.Durable, nil)
+	appendRange(t, r.Log, 1, 100, 10)
+	p.Close()
+	if err := errors.Join(r.Close(), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	goleak.VerifyNone(t, before)
 }
 
 func TestOpenNeedsRandom(t *testing.T) {
