@@ -13,7 +13,7 @@ export CGO_ENABLED ?= 0
 export PATH := $(PATH):/usr/local/go/bin
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 CONFIG ?=
 # Seconds that all fuzz targets share in `make fuzz`.
@@ -51,7 +51,7 @@ unit: ## all Go tests that need nothing but Go
 	go test -count=1 -timeout 10m ./...
 
 compat: deps build ## the suites with real clients; ZK_COMPAT_SERVER=java runs them against Apache ZooKeeper
-	ZK_COMPAT=1 go test -count=1 -p 1 -timeout 15m ./compat/...
+	ZK_COMPAT=1 ZK_COMPAT_BINARY=$(CURDIR)/bin/zk go test -count=1 -p 1 -timeout 15m ./compat/...
 
 race: ## all Go tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -short -count=1 -timeout 15m ./...

@@ -18,10 +18,10 @@ const ServerEnv = "ZK_COMPAT_SERVER"
 
 // SuperPassword is the password of user "super", who may do everything
 // everywhere; superDigest is what the server is told of it:
-// super:base64(sha1("super:compat")).
+// super:base64(sha1("super:test")), as Kazoo's own tests have it.
 const (
-	SuperPassword = "compat"
-	superDigest   = "super:cSb4xmmOzLeDgnFemwS7PSKKYZc="
+	SuperPassword = "test"
+	superDigest   = "super:D/InIHSb7yEEbrWz8b9l71RjZJU="
 )
 
 // Rig is a running server with a proxy before it.

@@ -1,0 +1,44 @@
+// Package compat says what is proven against what. It holds no code; the
+// suites are its subpackages. They are switched on by ZK_COMPAT=1, because they
+// start servers, JVMs and Python and take minutes; `make compat` runs them all,
+// `make deps` installs what they need.
+//
+//	package    drives the server with                 compared with
+//	diff       calls byte by byte                     the same calls to Apache ZooKeeper 3.9.5: replies,
+//	                                                  errors, Stats, zxids, events and their order
+//	kazoo      Kazoo 2.11.0 (Python): own tests of    Kazoo's API; both pass on Apache ZooKeeper
+//	           every recipe, sessions, watches, ACLs,
+//	           words; and Kazoo's released suite
+//	javatests  the Java client 3.9.5 and Curator      the client's API; the tests pass on Apache ZooKeeper
+//	           5.9.0, from Maven
+//	gozk       go-zookeeper/zk 1.0.4 (Go)             the client's API; the tests pass on Apache ZooKeeper
+//
+// The last three run against Apache ZooKeeper with ZK_COMPAT_SERVER=java. A test
+// that fails there is a wrong test: this is how the suites are known to be
+// right, and the first thing to do after changing one. ZK_COMPAT_BINARY names
+// a ready zk program, so that not every package builds one.
+//
+// What is proven, and where:
+//
+//	create in all modes, delete, set, get, exists, children, sync    all four
+//	create2, TTL, containers and their cleaner                       javatests, diff; gozk without create2
+//	multi: results, roll-back, sequences, one zxid                   all four
+//	read-only multi                                                  javatests, diff
+//	standard watches: once, order, before the reply, fan-out         all four
+//	persistent and recursive watches, their READ filter, removal     javatests, diff
+//	setWatches after a reconnect: what happened meanwhile            javatests, gozk; diff
+//	digest, ip, world, super; ACL checks; hidden digests             javatests, kazoo; diff
+//	getEphemerals, getAllChildrenNumber, whoAmI, getConfig           javatests, diff
+//	reconfig refused as by a standalone Java server                  javatests, kazoo, diff
+//	session moved, stolen, expired while cut off, wrong password     javatests, kazoo
+//	session, ephemerals, watches, sequences over SIGTERM and SIGKILL javatests, kazoo, gozk
+//	no acknowledged write lost when the server is killed             kazoo
+//	requests of one client in their order, pipelined                 javatests, kazoo
+//	values up to jute.maxbuffer, larger ones refused                 javatests, kazoo, gozk
+//	locks, elections, barriers, queues, leases, caches, partitioners kazoo, javatests (Curator), gozk (lock)
+//	four-letter words as clients use them                            kazoo, gozk; their text: diff
+//
+// harness starts either server and speaks raw bytes; control adds the settings
+// that the client suites share, a proxy that cuts connections, and HTTP
+// commands by which tests in Python and Java restart the server.
+package compat
