@@ -366,6 +366,20 @@ func (c *conn) events(what string, n int) *result {
 	return res
 }
 
+// cleaned waits for n events of the cleaner's work. A slow server may ask for the same deletion twice,
+// which takes another zxid: those are not counted.
+func (c *conn) cleaned(what string, n int) {
+	res := c.events(what, n)
+	c.drain().wantEvents(0)
+	var last jute.Zxid
+	for _, e := range res.events {
+		last = max(last, e.zxid)
+	}
+	if last > 0 {
+		c.s.skipTo(last)
+	}
+}
+
 // eventWait bounds the wait for what the server does on its own.
 const eventWait = 15 * time.Second
 
@@ -384,6 +398,14 @@ func (c *conn) end() *result {
 	res := c.closes(closeSession())
 	delete(c.s.open, c.id)
 	return res
+}
+
+// endAnyOrder is end for a session whose own watches see several of its ephemerals go.
+func (c *conn) endAnyOrder() {
+	c.end()
+	if n := len(c.s.steps); n > 0 && !c.s.inDev {
+		c.s.steps[n-1].anyOrder = true
+	}
 }
 
 // drop closes the TCP connection only.

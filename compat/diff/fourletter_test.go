@@ -48,7 +48,26 @@ func fourLetterCases() []testCase {
 		{"word/hash", wordHash},
 		{"word/transport", wordTransport},
 		{"word/trace-mask", wordTraceMask},
+		{"word/ipv6", wordIPv6},
+		{"word/counters", wordCounters},
 	}
+}
+
+// whitelistCase runs with the whitelist "ruok, hash ,nosuch,,conf" and without the digest feature.
+func whitelistCase() testCase {
+	return testCase{"word/whitelist", func(s *script) {
+		for _, w := range fourLetterWords() {
+			switch w {
+			case "srvr":
+				s.word(w, srvrNormal)
+			case "conf":
+				s.word(w, confNormal)
+			default:
+				s.word(w, nil)
+			}
+		}
+		s.word("nosuch"[:4], nil)
+	}}
 }
 
 var (
@@ -336,4 +355,63 @@ func wordTraceMask(s *script) {
 		s.record(fmt.Sprintf("stmk %x", mask), fmt.Sprintf("%q closed=%v", out, closed))
 		s.word("gtmk", nil)
 	}
+}
+
+// wordIPv6 shows how connections over IPv6 are written.
+func wordIPv6(s *script) {
+	if !haveIPv6() {
+		return
+	}
+	c := s.dial6("a")
+	c.connectNew()
+	c.ok(get("/", true))
+	lines := func(out string) string {
+		var got []string
+		for line := range strings.Lines(s.sessionNames(out)) {
+			if strings.Contains(line, "::") || strings.Contains(line, "0:0:0") {
+				got = append(got, regexp.MustCompile(`\]:[0-9]+`).ReplaceAllString(opsPattern.ReplaceAllString(numberPattern.ReplaceAllString(line, "N"), "[OPS]"), "]:PORT"))
+			}
+		}
+		return strings.Join(got, "")
+	}
+	for _, w := range []string{"stat", "cons", "dump"} {
+		s.word(w, lines)
+	}
+	c.end()
+}
+
+// notCounted are families that hold times, process figures or how often the server was asked.
+var notCounted = regexp.MustCompile(`_ms$|_time$|latency$|uptime|descriptor|response_(bytes|size)|_queue_size|zk_version|fsynctime|outstanding_changes|_processor_request_queued|response_packet_`)
+
+// wordCounters compares what is counted from srst on.
+func wordCounters(s *script) {
+	c, w := s.conn("a"), s.conn("w")
+	w.ok(addWatch(s.root, 1), get(s.root, true))
+	s.word("srst", nil)
+	c.ok(create(s.p("/x"), 0), get(s.p("/x"), false), set(s.p("/x"), "y", -1), exists("/", false), ping(), multi(create(s.p("/y"), 0), del(s.p("/y"), -1)))
+	c.look(create(s.p("/x"), 0), get(s.p("/no"), false))
+	w.drain()
+	d := s.conn("d")
+	d.end()
+	s.word("srvr", func(out string) string {
+		return eachLine(out, func(l string) string {
+			if key, _, _ := strings.Cut(l, ": "); key == "Received" || key == "Sent" || key == "Connections" || key == "Zxid" {
+				return l
+			}
+			return ""
+		})
+	})
+	out, err := harness.FourLetter(s.addr, "mntr")
+	if err != nil {
+		s.stop("mntr: %v", err)
+	}
+	lines := slices.Collect(strings.Lines(out))
+	slices.Sort(lines)
+	for _, line := range lines {
+		if key, value, _ := strings.Cut(strings.TrimSpace(line), "\t"); !notCounted.MatchString(key) {
+			s.record("mntr: "+key, value)
+		}
+	}
+	c.end()
+	w.end()
 }

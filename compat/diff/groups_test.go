@@ -40,9 +40,11 @@ func groups() []group {
 			cases: ttlCases(),
 		},
 		{
-			name:  "quota",
-			opts:  harness.Options{Config: []string{"enforceQuota=true", "maxClientCnxns=0", super}},
-			cases: quotaCases(),
+			name: "quota",
+			opts: harness.Options{Config: []string{
+				"enforceQuota=true", "maxClientCnxns=0", super, "digest.enabled=false", "4lw.commands.whitelist=ruok, hash ,nosuch,,conf",
+			}},
+			cases: append(quotaCases(), whitelistCase()),
 		},
 		{
 			name:  "words",
@@ -55,7 +57,7 @@ func groups() []group {
 				"skipACL=yes", "reconfigEnabled=true", "standaloneEnabled=true", "minSessionTimeout=5000", "maxSessionTimeout=7000", "maxClientCnxns=0",
 				"globalOutstandingLimit=2", "request_throttle_max_requests=2", "request_throttle_stall_time=5",
 				"DigestAuthenticationProvider.digestAlg=SHA-256", "DigestAuthenticationProvider.superDigest=" + digest256,
-			}},
+			}, Props: []string{"readonlymode.enabled=true"}},
 			cases: optionCases(),
 		},
 		{
@@ -81,15 +83,28 @@ func groups() []group {
 			cases: throttleCases(),
 		},
 		{
+			name: "throttle-weights",
+			opts: harness.Options{
+				Config: []string{
+					"connection_throttle_tokens=10", "connection_throttle_fill_time=100000000", "connection_throttle_fill_count=1", "connection_throttle_weight_enabled=true",
+				},
+				Ready: harness.ReadyFourLetter,
+			},
+			bare:  true,
+			cases: throttleWeightCases(),
+		},
+		{
 			name: "large",
 			opts: harness.Options{
-				Config: []string{"largeRequestThreshold=6000", "largeRequestMaxBytes=7000", "jute.maxbuffer.extrasize=1024"}, Props: []string{"jute.maxbuffer=8000"},
+				Config: []string{"largeRequestThreshold=6000", "largeRequestMaxBytes=7000", "jute.maxbuffer.extrasize=1024", "DigestAuthenticationProvider.enabled=false", "localSessionsEnabled=true"}, Props: []string{"jute.maxbuffer=8000"},
 			},
 			cases: largeCases(),
 		},
 		{
-			name:  "maxbuffer",
-			opts:  harness.Options{Props: []string{"jute.maxbuffer=4096"}},
+			name: "maxbuffer",
+			opts: harness.Options{Props: []string{
+				"jute.maxbuffer=4096", "znode.container.checkIntervalMs=250", "znode.container.maxNeverUsedIntervalMs=900",
+			}},
 			cases: maxBufferCases(),
 		},
 		{

@@ -57,6 +57,25 @@ func throttleCases() []testCase {
 	}}}
 }
 
+// throttleWeightCases run with ten tokens, of which a new session takes three and a renewal two.
+func throttleWeightCases() []testCase {
+	return []testCase{{"limits/connection-throttle-weights", func(s *script) {
+		a := s.conn("a")
+		b := s.conn("b")
+		a2 := s.renew("a2", a)
+		for i := range 3 {
+			c := s.dial(fmt.Sprintf("new%d", i))
+			c.connect(newSession(9000))
+		}
+		b2 := s.renew("b2", b)
+		for i := range 2 {
+			c := s.dial(fmt.Sprintf("renewal%d", i))
+			c.connect(a2.renewal(9000))
+		}
+		b2.look(exists("/", false))
+	}}}
+}
+
 // largeCases run with largeRequestThreshold=6000, largeRequestMaxBytes=7000 and jute.maxbuffer=8000.
 func largeCases() []testCase {
 	return []testCase{
@@ -73,6 +92,16 @@ func largeCases() []testCase {
 			c.ok(exists(s.root, false))
 			c.end()
 		}},
+		{"limits/digest-disabled", func(s *script) {
+			c := s.conn("a")
+			c.look(createACL(s.p("/x"), acl("digest:a:b:31")), createACL(s.p("/x"), acl("auth::31")), whoAmI())
+			c.closes(digestAuth("joe:secret")).want(authFailed)
+		}},
+		{"limits/local-sessions-standalone", func(s *script) {
+			c := s.conn("a")
+			c.ok(create(s.p("/e"), 1), multi(create(s.p("/e2"), 1)))
+			c.end()
+		}},
 		{"limits/maxbuffer-strings", func(s *script) {
 			c := s.conn("a")
 			// A string longer than the frame could hold, declared only.
@@ -84,9 +113,16 @@ func largeCases() []testCase {
 	}
 }
 
-// maxBufferCases run with jute.maxbuffer=4096.
+// maxBufferCases run with jute.maxbuffer=4096 and containers that go when they are never used.
 func maxBufferCases() []testCase {
-	return []testCase{{"limits/maxbuffer", func(s *script) {
+	return []testCase{{"container/never-used", func(s *script) {
+		c := s.conn("a")
+		p := s.p("/c")
+		c.ok(createContainer(p), exists(p, true), createContainer(s.p("/used")), create(s.p("/used/k"), 0))
+		c.cleaned("the unused container goes", 1)
+		c.ok(exists(s.p("/used"), false), exists(s.root, false))
+		c.end()
+	}}, {"limits/maxbuffer", func(s *script) {
 		c := s.conn("a")
 		overhead := len(setBytes(s.root, []byte{}, -1).body) + jute.RequestHeaderBytes
 		sized := func(n int) req { return setBytes(s.root, bytes.Repeat([]byte("z"), n-overhead), -1) }

@@ -39,7 +39,7 @@ type chooser struct {
 func (r chooser) path() string {
 	names := []string{"/a", "/b", "/c"}
 	p := r.s.root
-	for range 1 + r.IntN(3) {
+	for range []int{1, 1, 1, 1, 2, 2, 2, 3}[r.IntN(8)] {
 		p += names[r.IntN(len(names))]
 	}
 	if r.IntN(40) == 0 {
@@ -53,8 +53,11 @@ func (r chooser) version() int32 {
 }
 
 func (r chooser) acl() []jute.ACL {
+	if r.IntN(5) > 0 {
+		return open()
+	}
 	lists := [][]jute.ACL{
-		open(), open(), open(), open(), acl("world:anyone:cdwa"), acl("world:anyone:ra", "digest:joe:"+digestOf("joe:secret")+":cdrwa"), acl("auth::31"), acl("world:anyone:crda"), nil,
+		acl("world:anyone:cdwa"), acl("world:anyone:ra", "digest:joe:"+digestOf("joe:secret")+":cdrwa"), acl("auth::31"), acl("world:anyone:crda"), nil,
 	}
 	return lists[r.IntN(len(lists))]
 }
@@ -65,13 +68,13 @@ func (r chooser) data() []byte {
 
 // write draws an operation that may stand alone or in a multi.
 func (r chooser) write() req {
-	switch r.IntN(9) {
-	case 0, 1, 2:
+	switch r.IntN(12) {
+	case 0, 1, 2, 3, 4, 5:
 		op := []jute.OpCode{jute.OpCreate, jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer}[r.IntN(4)]
 		return createAs(op, r.path(), r.data(), r.acl(), int32(r.IntN(5)), 0)
-	case 3:
+	case 6:
 		return create(r.path()+"/s-", 2+int32(r.IntN(2)))
-	case 4, 5:
+	case 7, 8:
 		return del(r.path(), r.version())
 	}
 	return setBytes(r.path(), r.data(), r.version())
@@ -132,7 +135,7 @@ func randomOps(s *script, seed uint64) {
 	for i := range 250 {
 		k := r.IntN(len(conns))
 		if r.IntN(60) == 0 {
-			conns[k].end()
+			conns[k].endAnyOrder()
 			for _, c := range conns {
 				if c != conns[k] {
 					c.drainAnyOrder()
@@ -153,7 +156,7 @@ func randomOps(s *script, seed uint64) {
 		c.drain()
 	}
 	for _, c := range conns {
-		c.end()
+		c.endAnyOrder()
 		for _, other := range conns {
 			if other != c && s.open[other.id] {
 				other.drainAnyOrder()

@@ -59,14 +59,14 @@ func ttlExpire(s *script) {
 	c := s.conn("a")
 	p := s.p("/t")
 	c.ok(createTTL(p, 5, 300), children(s.root, true), exists(p, true))
-	c.events("the cleaner deletes the node", 2)
+	c.cleaned("the cleaner deletes the node", 2)
 	c.call(exists(p, false)).want(noNode)
 	c.ok(exists(s.root, false))
 	// A child keeps it; when the child goes, so does the node.
 	c.ok(createTTL(p, 5, 300), create(p+"/kid", 0), createTTL(s.p("/other"), 5, 600), exists(s.p("/other"), true))
-	c.events("the other node goes", 1)
+	c.cleaned("the other node goes", 1)
 	c.ok(exists(p, true), del(p+"/kid", -1))
-	c.events("the node goes after its child", 1)
+	c.cleaned("the node goes after its child", 1)
 	c.ok(exists(s.root, false))
 	c.end()
 }
@@ -76,11 +76,11 @@ func ttlRenewed(s *script) {
 	c := s.conn("a")
 	p := s.p("/t")
 	c.ok(createTTL(p, 5, 2500), createTTL(s.p("/clock"), 5, 1000), exists(s.p("/clock"), true))
-	c.events("the first clock stops", 1)
+	c.cleaned("the first clock stops", 1)
 	c.ok(set(p, "again", -1), createTTL(s.p("/clock"), 5, 1000), exists(s.p("/clock"), true))
-	c.events("the second clock stops", 1)
+	c.cleaned("the second clock stops", 1)
 	c.ok(get(p, true))
-	c.events("the node goes", 1)
+	c.cleaned("the node goes", 1)
 	c.end()
 }
 
@@ -112,7 +112,7 @@ func containerClean(s *script) {
 	c := s.conn("a")
 	p := s.p("/c")
 	c.ok(createContainer(p), create(p+"/kid", 0), exists(p, true), children(s.root, true), del(p+"/kid", -1))
-	c.events("the cleaner deletes the container", 2)
+	c.cleaned("the cleaner deletes the container", 2)
 	c.call(exists(p, false)).want(noNode)
 	c.ok(exists(s.root, false))
 	// A child that came and went with its session.
@@ -120,7 +120,7 @@ func containerClean(s *script) {
 	c.ok(createContainer(p), exists(p, true))
 	d.ok(create(p+"/e", 1))
 	d.end()
-	c.events("the cleaner deletes the container", 1)
+	c.cleaned("the cleaner deletes the container", 1)
 	c.ok(exists(s.root, false))
 	c.end()
 }
@@ -132,7 +132,7 @@ func containerNested(s *script) {
 	c.ok(createContainer(p), createContainer(p+"/c"), create(p+"/c/kid", 0), exists(p+"/c", true), del(p+"/c/kid", -1))
 	c.events("the inner container goes", 1)
 	c.look(exists(p, true))
-	c.events("the outer container goes", 1)
+	c.cleaned("the outer container goes", 1)
 	c.ok(exists(s.root, false))
 	c.end()
 }
@@ -142,7 +142,7 @@ func containerUnused(s *script) {
 	c := s.conn("a")
 	c.ok(createContainer(s.p("/c")), set(s.p("/c"), "y", -1), create(s.p("/plain"), 4), create(s.p("/plain/k"), 0), del(s.p("/plain/k"), -1))
 	c.ok(createTTL(s.p("/clock"), 5, 700), exists(s.p("/clock"), true))
-	c.events("the clock stops", 1)
+	c.cleaned("the clock stops", 1)
 	c.ok(exists(s.p("/c"), false), exists(s.p("/plain"), false), children2(s.root, false))
 	c.end()
 }
@@ -156,7 +156,7 @@ func containerWatched(s *script) {
 	w.ok(children(p, true), get(p, true))
 	c.ok(del(p+"/kid", -1))
 	w.drain()
-	w.events("the cleaner deletes the container", 2)
+	w.cleaned("the cleaner deletes the container", 2)
 	w.drain().wantEvents(0)
 	c.end()
 	w.end()
