@@ -127,9 +127,7 @@ func (a *applier) sessionClosed(r *request) {
 		return
 	}
 	if c, ok := ses.Owner().(*conn); ok && c != nil {
-		c.out.mu.Lock()
-		c.out.closing = true
-		c.out.mu.Unlock()
+		c.finishOutput()
 		a.touch(c)
 	}
 }
@@ -216,10 +214,13 @@ func (c *conn) runQueue() {
 		switch {
 		case r.write:
 			return
-		case r.heavy:
+		case r.heavy && c.out.usable(): // else the tree may be about to be closed
 			q.busy = true
 			s.work.Add(1)
 			go c.runQueuedHeavy(r) // ends with the read
+		case !c.out.usable():
+			q.pop()
+			s.outstanding.Add(-1)
 		default:
 			q.pop()
 			c.reply(r)
@@ -236,7 +237,11 @@ func (c *conn) runQueuedHeavy(r *request) {
 	s := c.srv
 	defer s.work.Done()
 	defer c.recoverPanic()
-	c.runHeavy(r)
+	c.flush()
+	c.await() // for room for the reply
+	if c.out.usable() && !c.replyNow(r) {
+		c.runHeavy(r)
+	}
 	s.outstanding.Add(-1)
 	s.runRest(c)
 	c.flush()

@@ -151,15 +151,10 @@ func (c *conn) cleanup() {
 	if c.session != nil {
 		c.session.ReleaseOwner(c)
 	}
-	c.flush() // what was answered before a refusal
-	c.out.mu.Lock()
-	busy := c.out.flushing
-	c.out.closing = true
-	c.out.mu.Unlock()
-	if !busy {
-		c.shutdown()
-	}
-	c.release()
+	c.finishOutput()
+	c.flush()       // what was answered before a refusal
+	c.awaitBelow(1) // here, as the server waits for readers and can shut down their connections
+	c.shutdown()
 	c.srv.watches.RemoveWatcher(c)
 	c.srv.met.ConnectionDropCount.Inc()
 }
@@ -190,6 +185,10 @@ func (c *conn) consume(in []byte) (used int, ok bool) {
 			return used, false
 		}
 		used += 4 + n
+		if c.out.full() {
+			c.flush()
+			c.await()
+		}
 	}
 }
 
@@ -248,14 +247,16 @@ func (c *conn) noteReply(op jute.OpCode, xid int32, zxid jute.Zxid, size int) {
 // queue is the requests of a connection that are not answered yet, in order: writes on their way through
 // the log, and what came after them.
 type queue struct {
-	mu     sync.Mutex
-	head   *request          // guarded by mu
-	tail   *request          // guarded by mu
-	n      int               // guarded by mu
-	heavy  int               // guarded by mu; heavy reads among them
-	busy   bool              // guarded by mu; the head is a heavy read that runs on a goroutine of its own
-	waiter chan struct{}     // guarded by mu; the reader waits
-	until  func(*queue) bool // guarded by mu; for this
+	mu      sync.Mutex
+	head    *request          // guarded by mu
+	tail    *request          // guarded by mu
+	n       int               // guarded by mu
+	heavy   int               // guarded by mu; heavy reads among them
+	bytes   int               // guarded by mu; of the replies to the others, about
+	largest int               // guarded by mu; the largest write among them, or more
+	busy    bool              // guarded by mu; the head is a heavy read that runs on a goroutine of its own
+	waiter  chan struct{}     // guarded by mu; the reader waits
+	until   func(*queue) bool // guarded by mu; for this
 }
 
 func (q *queue) empty() bool {
@@ -274,8 +275,13 @@ func (q *queue) push(r *request) {
 	}
 	q.tail = r
 	q.n++
-	if r.heavy {
+	switch {
+	case r.heavy:
 		q.heavy++
+	case r.write:
+		q.largest = max(q.largest, int(r.amount))
+	default:
+		q.bytes += r.bytes
 	}
 }
 
@@ -285,8 +291,15 @@ func (q *queue) pop() *request {
 	q.head = r.next
 	r.next = nil
 	q.n--
-	if r.heavy {
+	switch {
+	case r.heavy:
 		q.heavy--
+	case r.write:
+	default:
+		q.bytes -= r.bytes
+	}
+	if q.head == nil {
+		q.largest = 0
 	}
 	if q.waiter != nil && q.until(q) {
 		close(q.waiter)

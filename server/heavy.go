@@ -11,6 +11,9 @@ import (
 const (
 	// stepNodes is the number of nodes a long read visits under one hold of the tree lock.
 	stepNodes = 1000
+	// queuedReplyBytes is how much the replies of reads queued behind a write may be together, which are
+	// given at once when that write is applied.
+	queuedReplyBytes = 1 << 20
 	// multiReadBytesMax bounds the reply of a multiRead. Java has no bound: 40,000 reads of a 1 MiB node
 	// fit in one request.
 	multiReadBytesMax = 64 << 20
@@ -57,11 +60,26 @@ func (s *Server) isHeavy(r *request) bool {
 	return false
 }
 
-// heavyNow is isHeavy for a caller without the lock.
-func (s *Server) heavyNow(r *request) bool {
+// weigh decides, before a local request is queued behind writes, whether it is heavy when its turn comes:
+// for what it has to visit, or because the replies queued already are as much as may be appended in one
+// go.
+func (c *conn) weigh(r *request) {
+	s := c.srv
 	s.lock.RLock()
-	defer s.lock.RUnlock()
-	return s.isHeavy(r)
+	r.heavy = s.isHeavy(r)
+	if n := s.tree.Find(r.local.path); r.op == jute.OpGetData && n != tree.NoRef {
+		r.bytes = len(s.tree.Data(n))
+	}
+	s.lock.RUnlock()
+	q := &c.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r.op == jute.OpGetData {
+		r.bytes = max(r.bytes, q.largest) // the write in front may be one of this node
+	}
+	if q.bytes+r.bytes > queuedReplyBytes {
+		r.heavy = true
+	}
 }
 
 // runHeavy runs a long read in steps and appends its reply.

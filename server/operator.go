@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"net"
 	"path/filepath"
@@ -39,7 +40,8 @@ func (c *conn) fourLetter(word fourletter.Word, in []byte, used int) (int, bool)
 	// What the client sent after its word is read before the close: else the kernel answers it with a
 	// reset, which may overtake the reply.
 	if tcp, ok := c.nc.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
-		_, _ = io.Copy(io.Discard, io.LimitReader(tcp, 1<<20)) // until the client is gone, or the deadline
+		defer context.AfterFunc(s.ctx, func() { _ = tcp.Close() })() // the end of the server does not wait
+		_, _ = io.Copy(io.Discard, io.LimitReader(tcp, 1<<20))       // until the client is gone, or the deadline
 	}
 	return used, false
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/binary"
 	"sync"
+	"time"
 
 	"zk/jute"
 )
@@ -13,6 +14,8 @@ const (
 	// OutputHardBytes is how much unsent output closes a connection that more events are to be sent to. The
 	// session lives on, and setWatches catches up after the reconnect.
 	OutputHardBytes = 16 << 20
+	// closeDeadline bounds how long a client may take for the last replies.
+	closeDeadline = 5 * time.Second
 )
 
 // output is the bytes on their way to a client. Anyone may append; one goroutine at a time flushes.
@@ -77,7 +80,7 @@ func (c *conn) flush() {
 	o := &c.out
 	o.mu.Lock()
 	if o.flushing || len(o.buf) == 0 {
-		shut := o.closing && !o.flushing
+		shut := o.closing && (!o.flushing || o.dead)
 		o.mu.Unlock()
 		if shut {
 			c.shutdown()
@@ -145,28 +148,51 @@ func (c *conn) drain(buf []byte, n int) {
 	}
 }
 
-// await stops the reader while the client has too much unread output.
-func (c *conn) await() {
+// await stops the reader, or a long read, while the client has too much unread output.
+func (c *conn) await() { c.awaitBelow(OutputSoftBytes) }
+
+// awaitBelow waits until less than n bytes are unsent, or nobody writes them.
+func (c *conn) awaitBelow(n int) {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.buf)+o.inFlight < OutputSoftBytes || !o.flushing {
-		return
-	}
-	if o.drained == nil {
-		o.drained = sync.NewCond(&o.mu)
-	}
-	for len(o.buf)+o.inFlight >= OutputSoftBytes && o.flushing && !o.dead {
+	for o.unsent() >= n && o.flushing && !o.dead {
+		if o.drained == nil {
+			o.drained = sync.NewCond(&o.mu)
+		}
 		o.drained.Wait()
 	}
 }
 
-// closeAfterFlush closes the connection once all output is written.
-func (c *conn) closeAfterFlush() {
+// unsent is the number of bytes the socket has not taken. Called with mu held.
+func (o *output) unsent() int { return len(o.buf) + o.inFlight }
+
+// full reports whether the reader has to stop for the client to read.
+func (o *output) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.unsent() >= OutputSoftBytes
+}
+
+// usable reports whether replies still can reach the client. Replies of reads that waited in the queue
+// may take it beyond the hard bound, when nodes have grown meanwhile: then they end here, and the next
+// flush closes the socket.
+func (o *output) usable() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.unsent() > OutputHardBytes {
+		o.dead, o.closing, o.buf = true, true, nil
+	}
+	return !o.dead
+}
+
+// finishOutput closes the connection at the next flush that leaves nothing to write. A client that
+// doesn't read has until closeDeadline.
+func (c *conn) finishOutput() {
 	c.out.mu.Lock()
 	c.out.closing = true
 	c.out.mu.Unlock()
-	c.flush()
+	_ = c.nc.SetWriteDeadline(time.Now().Add(closeDeadline)) // a socket without deadlines is a closed one
 }
 
 // shutdown closes the socket; the reader notices and cleans up.

@@ -66,7 +66,7 @@ func decodeLocal(l *localOp, op jute.OpCode, d *jute.Decoder) {
 func (c *conn) runLocal(r *request) {
 	if !c.queue.empty() {
 		q := *r
-		q.heavy = c.srv.heavyNow(r)
+		c.weigh(&q)
 		c.srv.outstanding.Add(1)
 		c.queue.push(&q)
 		c.srv.settle(c) // its write may have been applied meanwhile

@@ -27,6 +27,7 @@ type request struct {
 
 	// Of local requests.
 	heavy bool // runs in steps, on a goroutine of its own when it had to wait
+	bytes int  // of its reply, about, when it has to wait
 	local localOp
 }
 
@@ -147,7 +148,11 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 	}
 	c.limitOutstanding()
 	c.awaitHeavy()
-	return s.propose(r, &w) == nil
+	if err := s.propose(r, &w); err != nil {
+		s.large.Add(-r.large) // nobody else will give it back
+		return false
+	}
+	return true
 }
 
 // refuse answers a request that goes no further than here, in its turn.

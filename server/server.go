@@ -108,7 +108,8 @@ type Server struct {
 	perIP     map[string]int     // guarded by mu
 	closed    bool               // guarded by mu
 	serving   atomic.Bool
-	listeners []net.Listener // immutable after Start
+	listeners []net.Listener  // immutable after Start
+	ctx       context.Context // ends at Close; immutable after Start
 	cancel    context.CancelFunc
 	work      sync.WaitGroup // accept loops, readers, expiry, cleaner
 	stopping  chan struct{}
@@ -153,7 +154,7 @@ func (s *Server) Start(r Replicator, listeners ...net.Listener) {
 	s.replicator = r
 	s.listeners = listeners
 	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
+	s.ctx, s.cancel = ctx, cancel
 	s.serving.Store(true)
 	s.work.Add(2 + len(listeners))
 	go func() { // ends at Close
