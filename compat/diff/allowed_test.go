@@ -14,6 +14,8 @@ func allowed() map[string]string {
 		"createTTL-flags":        "createTTL with flags that are not TTL flags is BadArguments: in Java such a transaction can stop a server",
 		"watch-null":             "a null path in addWatch, setWatches2, checkWatches and removeWatches is a MarshallingError: Java watches null",
 		"utf8-astral":            "characters beyond the 16-bit range are written as UTF-8: Java writes each half of a pair, which no decoder takes",
+		"container-as-ephemeral": "createContainer with an ephemeral flag makes a container, also for what follows in the same multi: Java takes it for an ephemeral until it is applied",
+		"quota-garbage":          "limits on the root and limits that are not numbers do no harm: Java's apply thread can die of them",
 		"setWatches-read-filter": "catch-up events of setWatches pass the same READ filter as live events",
 		"multiRead-failed-body":  "a multiRead that cannot be decoded is answered with a MarshallingError alone: Java appends what it had read so far",
 		"fourletter-drain":       "input behind a four-letter word is drained before the close, so that the reply is not lost to a reset",

@@ -162,19 +162,21 @@ func compare(t *testing.T, java, other *script, kind harness.Kind) {
 		t.Logf("transcript:\n%s", strings.Join(java.text(), "\n"))
 	}
 	var report []string
-	differs := false
+	differing := 0
 	for i := range max(len(java.steps), len(other.steps)) {
 		a, b := at(java.steps, i), at(other.steps, i)
 		if same(a, b) {
-			if !differs {
+			if differing == 0 {
 				report = append(report, a.text()...)
 			}
 			continue
 		}
-		if !differs && len(report) > 60 {
+		if differing == 0 && len(report) > 60 {
 			report = append([]string{"  ..."}, report[len(report)-60:]...)
 		}
-		differs = true
+		if differing++; differing > differingMax {
+			continue
+		}
 		report = append(report, "* "+a.did)
 		if a.did != b.did {
 			report = append(report, "* (other) "+b.did)
@@ -186,10 +188,16 @@ func compare(t *testing.T, java, other *script, kind harness.Kind) {
 			report = append(report, fmt.Sprintf("    %v: %s", kind, g))
 		}
 	}
-	if differs {
+	if differing > differingMax {
+		report = append(report, fmt.Sprintf("* and %d more steps", differing-differingMax))
+	}
+	if differing > 0 {
 		t.Errorf("transcripts differ:\n%s", strings.Join(report, "\n"))
 	}
 }
+
+// differingMax is how many differing steps of a case are shown; the first is the one that matters.
+const differingMax = 12
 
 func at(steps []step, i int) step {
 	if i < len(steps) {

@@ -10,7 +10,13 @@ import (
 
 // cnxnsCases run with maxClientCnxns=3 and maxCnxns=5.
 func cnxnsCases() []testCase {
-	return []testCase{{"limits/connections", func(s *script) {
+	return []testCase{{"fresh/tree", func(s *script) {
+		c := s.conn("a")
+		for _, path := range []string{"/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"} {
+			c.look(reads(path)...)
+		}
+		c.end()
+	}}, {"limits/connections", func(s *script) {
 		var conns []*conn
 		for i := range 3 {
 			conns = append(conns, s.conn(fmt.Sprintf("a%d", i)))

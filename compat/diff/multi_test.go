@@ -75,6 +75,12 @@ func multiVisibility(s *script) {
 	c.ok(multi(create(s.p("/x"), 0), del(s.p("/x"), -1)), exists(s.root, false))
 	// An ACL given in the multi counts for what follows in it.
 	c.look(multi(createACL(s.p("/z"), acl("world:anyone:r")), create(s.p("/z/k"), 0)), multi(createACL(s.p("/z"), acl("world:anyone:r")), set(s.p("/z"), "", -1)))
+	s.dev("container-as-ephemeral", func() {
+		d := s.conn("d")
+		q := createAs(jute.OpCreateContainer, s.p("/odd"), nil, open(), jute.FlagEphemeral, 0)
+		d.call(multi(q, create(s.p("/odd/k"), 0), del(s.p("/odd/k"), 0), del(s.p("/odd"), 0))).want(ok).wantCodes(ok, ok, ok, ok)
+		d.end()
+	})
 	c.end()
 }
 

@@ -19,6 +19,7 @@ func quotaCases() []testCase {
 		{"quota/super", quotaSuper},
 		{"quota/ephemeral", quotaEphemeral},
 		{"quota/texts", quotaTexts},
+		{"quota/garbage", quotaGarbage},
 	}
 }
 
@@ -219,4 +220,29 @@ func quotaTexts(s *script) {
 		c.dropQuota(q)
 	}
 	c.end()
+}
+
+// quotaGarbage writes quota nodes that make no sense. Whatever they are answered, the server goes on.
+func quotaGarbage(s *script) {
+	s.dev("quota-garbage", func() {
+		c := s.conn("a")
+		for _, name := range []string{"/zookeeper_limits", "/zookeeper_stats"} {
+			c.look(createAs(jute.OpCreate, "/zookeeper/quota"+name, []byte(hard(1, 1)), open(), 0, 0))
+			c.ok(create(s.p(name), 0), set(s.p(name), "some data", -1))
+			c.look(del("/zookeeper/quota"+name, -1))
+		}
+		for i, text := range []string{
+			"count=x,bytes=y", "=", "====", "count", "count=", ",;,;", "count=1=2,bytes=3", "count=99999999999999999999,bytes=1", "count=-5,bytes=-9", "\xff\xfe", "bytes= 5,count= 6",
+		} {
+			q := s.p(fmt.Sprintf("/g%d", i))
+			node := "/zookeeper/quota" + q
+			c.ok(create(q, 0))
+			c.look(create("/zookeeper/quota"+s.root, 0), create(node, 0), createAs(jute.OpCreate, node+"/zookeeper_limits", []byte(text), open(), 0, 0))
+			c.look(createAs(jute.OpCreate, node+"/zookeeper_stats", []byte(text), open(), 0, 0), set(q, "0123456789", -1), create(q+"/k", 0), del(q+"/k", -1))
+			c.look(set(node+"/zookeeper_stats", text, -1), set(q, "x", -1), setBytes(node+"/zookeeper_limits", nil, -1), set(q, "y", -1))
+			c.look(del(node+"/zookeeper_limits", -1), del(node+"/zookeeper_stats", -1), del(node, -1))
+		}
+		c.ok(set(s.root, "alive", -1))
+		c.end()
+	})
 }

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ func sessionCases() []testCase {
 		{"session/close", sessionClose},
 		{"session/second-connect", sessionSecondConnect},
 		{"session/layout", sessionLayout},
+		{"session/secrets", sessionSecrets},
 	}
 }
 
@@ -217,6 +219,41 @@ func sessionLayout(s *script) {
 		s.record("layout", fmt.Sprint(uint64(c.id)>>56, len(seen)))
 		c.end()
 	}
+}
+
+// sessionSecrets: Java's passwords are a function of the id and its ids grow by one; ours are neither.
+func sessionSecrets(s *script) {
+	guessed, next := 0, 0
+	var last int64
+	for range 8 {
+		c := s.conn("a")
+		if string(c.passwd) == string(javaPassword(c.id)) {
+			guessed++
+		}
+		if c.id == last+1 {
+			next++
+		}
+		last = c.id
+		c.end()
+	}
+	if !s.ours {
+		s.expect(guessed == 8 && next == 7, "%d passwords of 8 are Java's function, %d ids of 7 the next number", guessed, next)
+	}
+	s.dev("session-ids", func() {
+		s.expect(guessed == 0 && next < 4, "%d passwords of 8 can be computed, %d ids of 7 are the next number", guessed, next)
+	})
+}
+
+// javaPassword is what SessionTrackerImpl and java.util.Random make of a session id.
+func javaPassword(id int64) []byte {
+	const multiplier, mask = 0x5DEECE66D, 1<<48 - 1
+	seed := (uint64(id) ^ 0xB3415C00 ^ multiplier) & mask
+	out := make([]byte, 0, 16)
+	for range 4 {
+		seed = (seed*multiplier + 0xB) & mask
+		out = binary.LittleEndian.AppendUint32(out, uint32(seed>>16))
+	}
+	return out
 }
 
 // expiryCases need short ticks: tickTime 200, sessions of 400 to 4000 ms.

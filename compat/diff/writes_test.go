@@ -164,10 +164,10 @@ func writePipeline(s *script) {
 		d.untilClosed("d: closeSession with a write behind it")
 		s.forget("SessionExpired")
 		delete(s.open, d.id)
+		e := s.conn("e")
+		e.look(get(s.root, false))
+		e.end()
 	})
-	e := s.conn("e")
-	e.look(get(s.root, false))
-	e.end()
 }
 
 func reconfigDisabled(s *script) {
