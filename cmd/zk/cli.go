@@ -56,9 +56,9 @@ func cliCommand(env environment) *cli.Command {
 // runShell runs zk cli on a terminal, when both ends are one, or on plain streams.
 func runShell(ctx context.Context, env environment, args []string) int {
 	opts := shell.Options{Out: env.stdout, Err: env.stderr, Version: fourletter.BuildVersion()}
-	in, inOK := env.stdin.(*os.File)
-	out, outOK := env.stdout.(*os.File)
-	if !inOK || !outOK || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
+	in, _ := env.stdin.(*os.File)
+	out, _ := env.stdout.(*os.File)
+	if !isTerminal(in) || !isTerminal(out) {
 		opts.Lines = &scriptReader{out: env.stdout, in: bufio.NewReader(env.stdin)}
 		return mainUntil(ctx, shell.New(opts), args)
 	}
@@ -67,13 +67,22 @@ func runShell(ctx context.Context, env environment, args []string) int {
 		io.Writer
 	}{in, out}, "")}
 	// Everything goes through the terminal, which keeps what is being typed below what is printed.
-	opts.Out, opts.Err, opts.Lines = t.terminal, t.terminal, t
+	opts.Out, opts.Lines = t.terminal, t
+	if isTerminal(env.stderr) {
+		opts.Err = t.terminal
+	}
 	s := shell.New(opts)
 	t.terminal.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) {
 		return complete(ctx, s, line, pos, key)
 	}
 	defer t.restore()
 	return mainUntil(ctx, s, args)
+}
+
+// isTerminal reports if a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && f != nil && term.IsTerminal(int(f.Fd()))
 }
 
 // mainUntil runs a shell, but not longer than ctx: a command or a read from the terminal that waits must
@@ -115,7 +124,8 @@ type terminalReader struct {
 
 // ReadLine implements shell.LineReader. The interrupt key and the end of input both end the session.
 func (r *terminalReader) ReadLine(prompt string) (string, error) {
-	if width, height, err := term.GetSize(r.fd); err == nil {
+	// Some terminals say that they have no size at all.
+	if width, height, err := term.GetSize(r.fd); err == nil && width > 0 && height > 0 {
 		_ = r.terminal.SetSize(width, height) // a new size is used as it is; nothing is drawn yet
 	}
 	saved, err := term.MakeRaw(r.fd)
