@@ -103,7 +103,7 @@ func BenchmarkStateCommit(b *testing.B) {
 	n := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		batch := s.NewBatch()
+		batch := s.NewBatch(0)
 		for range 100 {
 			n++
 			batch.SetNode(fmt.Sprintf("/bench/node-%09d", n), rec)

@@ -72,7 +72,7 @@ const (
 
 	// logMemtableBytes is small so that WAL files are recycled early. Beyond memtablesMax of them
 	// waiting for their flush, writes stall.
-	logMemtableBytes = 8 << 20
+	logMemtableBytes = 4 << 20
 	memtablesMax     = 6
 
 	logCacheBytes = 4 << 20

@@ -403,7 +403,7 @@ func (o *opening) fillState(dir string) error {
 	if err != nil {
 		return err
 	}
-	b := s.NewBatch()
+	b := s.NewBatch(0)
 	b.SetMeta(metaFormat, encodeUint32(formatState))
 	b.SetMeta(metaStoreID, o.id[:])
 	b.SetMeta(metaServerID, encodeInt64(o.ServerID))
@@ -503,7 +503,7 @@ func (o *opening) checkServerID() error {
 		}
 	}
 	if inState != id {
-		b := o.state.NewBatch()
+		b := o.state.NewBatch(0)
 		b.SetMeta(metaServerID, encodeInt64(id))
 		if err := b.Commit(o.state.Applied()); err != nil {
 			return err

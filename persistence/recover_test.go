@@ -342,7 +342,7 @@ func TestPairPowerCut(t *testing.T) {
 			purger := StartPurger(r.Log, Retention{SnapCount: 20, CommitLogCount: 10}, nil)
 			r.State.Start(purger.Durable, nil)
 			r.Log.Start(func(es []Entry) {
-				b := r.State.NewBatch()
+				b := r.State.NewBatch(0)
 				for _, e := range es {
 					b.SetNode(fmt.Sprintf("/n%d", int64(e.Zxid)%50), e.Bytes)
 				}

@@ -22,12 +22,13 @@ type StateOptions struct {
 	// Logger gets what Pebble has to say; nil means silence.
 	Logger *slog.Logger
 	// FlushTxns and FlushBytes start a flush by themselves at a Commit once that many txns (zxids)
-	// or bytes are not durable yet (defaults 16,000 and 12 MiB), so that redo at a start stays short
+	// or bytes are not durable yet (defaults 16,000 and 6 MiB), so that redo at a start stays short
 	// and the log can be purged. Negative: never.
 	FlushTxns, FlushBytes int64
-	// MemtableBytes is the size of a memtable (default 16 MiB). A batch must stay well below half.
+	// MemtableBytes is the size of a memtable (default 4 MiB). A batch of half of it or more is flushed
+	// as it is, without a copy in a memtable, as one table: it stays one step (I3).
 	MemtableBytes int
-	// CacheBytes is the block cache (default 16 MiB; it is Go heap without cgo).
+	// CacheBytes is the block cache (default 8 MiB; it is Go heap without cgo).
 	CacheBytes int64
 
 	mustExist bool // never make a new store
@@ -35,9 +36,9 @@ type StateOptions struct {
 
 const (
 	defaultFlushTxns     = 16_000
-	defaultFlushBytes    = 12 << 20
-	defaultMemtableBytes = 16 << 20
-	defaultCacheBytes    = 16 << 20
+	defaultFlushBytes    = 6 << 20
+	defaultMemtableBytes = 4 << 20
+	defaultCacheBytes    = 8 << 20
 
 	// flushesMax bounds the flushes that were asked for and are not finished.
 	flushesMax = 64

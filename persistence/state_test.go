@@ -25,7 +25,7 @@ func openTestState(t testing.TB, fs vfs.FS, o StateOptions) *State {
 
 func commit(t testing.TB, s *State, applied Applied, change func(b *StateBatch)) {
 	t.Helper()
-	b := s.NewBatch()
+	b := s.NewBatch(0)
 	change(b)
 	if err := b.Commit(applied); err != nil {
 		t.Fatal(err)
@@ -230,7 +230,7 @@ func TestStateMarksPanic(t *testing.T) {
 					t.Errorf("commit at %v taken", bad)
 				}
 			}()
-			_ = s.NewBatch().Commit(bad)
+			_ = s.NewBatch(0).Commit(bad)
 		}()
 	}
 }
@@ -262,7 +262,7 @@ func TestStateFailedFlush(t *testing.T) {
 	if s.DurableApplied() != 0 {
 		t.Fatal(s.DurableApplied())
 	}
-	if err := s.NewBatch().Commit(2); !errors.Is(err, errorfs.ErrInjected) {
+	if err := s.NewBatch(0).Commit(2); !errors.Is(err, errorfs.ErrInjected) {
 		t.Fatal(err)
 	}
 	if err := s.Close(); !errors.Is(err, errorfs.ErrInjected) {

@@ -17,8 +17,13 @@ type StateBatch struct {
 	done bool
 }
 
-// NewBatch begins a batch. It ends with Commit or Discard.
-func (s *State) NewBatch() *StateBatch { return &StateBatch{s: s, b: s.db.NewBatch()} }
+// NewBatch begins a batch of some expected size; 0 is unknown. It ends with Commit or Discard.
+func (s *State) NewBatch(bytes int) *StateBatch {
+	return &StateBatch{s: s, b: s.db.NewBatchWithSize(max(bytes, batchBytesMin))}
+}
+
+// batchBytesMin is what a batch begins with at least.
+const batchBytesMin = 1 << 10
 
 func (b *StateBatch) setPath(kind byte, path string, value []byte) {
 	op := b.b.SetDeferred(pathKeyLen(path), len(value))

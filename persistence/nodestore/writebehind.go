@@ -263,7 +263,7 @@ func (s *Store) writeFrozen() error {
 	if d == nil {
 		return nil
 	}
-	b := s.state.NewBatch()
+	b := s.state.NewBatch(d.bytes + d.bytes/8)
 	for path, apart := range d.tombs {
 		b.DeleteNode(path)
 		if apart {

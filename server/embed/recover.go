@@ -113,7 +113,7 @@ func (n *Node) secret() ([]byte, error) {
 	if err := n.nodes.Flush(); err != nil {
 		return nil, err
 	}
-	b := state.NewBatch()
+	b := state.NewBatch(0)
 	b.SetMeta(metaSecret, key)
 	if err := b.Commit(state.Applied()); err != nil {
 		return nil, fmt.Errorf("embed: store the session secret: %w", err)
