@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"time"
 
 	"zk/jute"
@@ -22,8 +23,7 @@ type request struct {
 	code   jute.Code // what prep answered
 	login  *login    // of a createSession
 	large  int64     // bytes counted against largeRequestMaxBytes
-	path   string    // of a write, for write_per_namespace
-	amount int64     // its bytes
+	amount int64     // bytes of the write's frame
 
 	// Of local requests.
 	heavy bool // runs in steps, on a goroutine of its own when it had to wait
@@ -139,7 +139,7 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 		s.fail(err)
 		return false
 	}
-	r := &request{c: c, xid: h.Xid, op: h.Type, received: c.batch, write: true, path: w.Path, amount: int64(size)}
+	r := &request{c: c, xid: h.Xid, op: h.Type, received: c.batch, write: true, amount: int64(size)}
 	if s.cfg.LargeRequestThreshold > 0 && size > s.cfg.LargeRequestThreshold {
 		if !s.admitLarge(int64(size)) {
 			return false
@@ -197,15 +197,29 @@ func (s *Server) pin(w *prep.Request) error {
 	if w.Op == jute.OpCloseSession {
 		return s.pinEphemerals(w.SessionID)
 	}
-	if err := s.pinPath(w.Path); err != nil {
+	if err := s.pinTarget(&w.Body); err != nil {
 		return err
 	}
 	for i := range w.Subs {
-		if err := s.pinPath(w.Subs[i].Path); err != nil {
+		if err := s.pinTarget(&w.Subs[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// pinTarget brings the node of one operation into memory. A sequential name is made up in prep only, and
+// a node may have it: then all its siblings-to-be are needed.
+func (s *Server) pinTarget(b *prep.Body) error {
+	switch b.Op {
+	case jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer, jute.OpCreateTTL:
+		if i := strings.LastIndexByte(b.Path, '/'); i >= 0 && b.Flags >= jute.FlagSequential {
+			if err := s.store.EnsureChildren(b.Path[:i]); err != nil {
+				return err
+			}
+		}
+	}
+	return s.pinPath(b.Path)
 }
 
 // propose gives a request its zxid and its place in the order, and hands it to the replicator. A

@@ -21,18 +21,33 @@ func (s *Store) Ensure(path string) error {
 	if s.warm.Load() || path == "" || path[0] != '/' {
 		return nil
 	}
-	s.lock.RLock()
-	known := s.known(path)
-	s.lock.RUnlock()
-	if known || path == tree.RootPath {
+	if known, _ := s.look(path); known || path == tree.RootPath {
 		return nil
 	}
-	if cut := strings.LastIndexByte(path, '/'); cut > 0 {
-		if err := s.Ensure(path[:cut]); err != nil {
-			return err
+	// From the top, and only as far as there are nodes: a client may ask for a path of any depth.
+	for end := 1; end <= len(path); end++ {
+		if end < len(path) && path[end] != '/' {
+			continue
+		}
+		known, there := s.look(path[:end])
+		if !known {
+			if err := s.fault(path[:end]); err != nil {
+				return err
+			}
+			_, there = s.look(path[:end])
+		}
+		if !there {
+			return nil
 		}
 	}
-	return s.fault(path)
+	return nil
+}
+
+// look reports whether memory alone can tell if the node exists, and whether it is in memory.
+func (s *Store) look(path string) (known, there bool) {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	return s.known(path), s.Find(path) != tree.NoRef
 }
 
 // known reports whether memory alone can tell if the node exists.

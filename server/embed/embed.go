@@ -46,6 +46,9 @@ type Deps struct {
 	// LogOptions and StateOptions tune the stores.
 	LogOptions   persistence.LogOptions
 	StateOptions persistence.StateOptions
+	// Cold leaves the warm-up out: after a start a node comes into memory when it is asked for. It is
+	// meant for tests.
+	Cold bool
 }
 
 // Node is a running server.
@@ -219,7 +222,7 @@ func (n *Node) durable(mark persistence.Applied) {
 
 // warm brings the rest of the tree into memory while clients are served.
 func (n *Node) warm(ctx context.Context) {
-	if n.nodes.Warmed() {
+	if n.nodes.Warmed() || n.deps.Cold {
 		return
 	}
 	n.work.Add(1)
