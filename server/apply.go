@@ -80,9 +80,15 @@ func (a *applier) apply(p *Proposal, now time.Time) {
 		panic(fmt.Sprintf("server: committed proposal %s can't be decoded: %v", p.Zxid, d.Err()))
 	}
 	s.tree.Apply(&a.prop.Header, &a.prop.Txn, a, &a.res)
-	if a.prop.HasDigest && s.cfg.DigestEnabled {
-		s.digests.check(s, p.Zxid, a.prop.Digest.TreeDigest, s.tree.TreeDigest())
+	digest := int64(0)
+	if s.cfg.DigestEnabled {
+		digest = s.tree.TreeDigest()
+		if a.prop.HasDigest {
+			s.digests.check(s, p.Zxid, a.prop.Digest.TreeDigest, digest)
+		}
 	}
+	s.digests.record(p.Zxid, digest)
+	s.noteWrites(&a.prop.Txn, &a.res)
 	s.applied.Store(int64(p.Zxid))
 	r, _ := p.Tag.(*request)
 	switch a.prop.Header.Type {
@@ -144,9 +150,6 @@ func (a *applier) answer(r *request, now time.Time) {
 	millis := now.Sub(r.received).Milliseconds()
 	s.met.ObserveRequest(millis, true)
 	c.answered(1, millis)
-	if r.code == jute.CodeOk {
-		s.noteWrite(r.path, r.amount)
-	}
 	zxid := a.prop.Header.Zxid
 	q := &c.queue
 	q.mu.Lock()
@@ -154,7 +157,11 @@ func (a *applier) answer(r *request, now time.Time) {
 		panic(fmt.Sprintf("server: reply of %s out of order", zxid))
 	}
 	size := c.frame(func(b []byte) []byte { return a.appendReply(b, r, zxid) })
-	c.noteReply(r.op, r.xid, zxid, size)
+	op := r.op
+	if r.code != jute.CodeOk {
+		op = jute.OpError // Java names no operation then
+	}
+	c.noteReply(op, r.xid, zxid, size)
 	c.runQueue()
 	q.mu.Unlock()
 	a.touch(c)
@@ -350,14 +357,30 @@ func namespace(path string) string {
 	return name
 }
 
+// statOverhead is what Java adds for the Stat of a read, in bytes (DataTree.STAT_OVERHEAD_BYTES).
+const statOverhead = jute.StatBytes
+
+// noteRead counts a read of some bytes of a node's data or of its children's names.
 func (s *Server) noteRead(path string, bytes int) {
 	if ns := namespace(path); ns != "" {
-		s.met.ReadPerNamespace.Observe(ns, int64(bytes))
+		s.met.ReadPerNamespace.Observe(ns, int64(len(path)+bytes+statOverhead))
 	}
 }
 
-func (s *Server) noteWrite(path string, bytes int64) {
-	if ns := namespace(path); ns != "" {
-		s.met.WritePerNamespace.Observe(ns, bytes)
+// noteWrites counts what a transaction has written, part by part (DataTree.updateWriteStat).
+func (s *Server) noteWrites(txn *jute.Txn, res *tree.Result) {
+	if txn.Type == jute.OpMulti {
+		for i := range res.Subs {
+			if res.Subs[i].Type != jute.OpError {
+				s.noteWrites(&txn.Subs[i], &res.Subs[i])
+			}
+		}
+		return
+	}
+	switch txn.Type {
+	case jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer, jute.OpCreateTTL, jute.OpSetData, jute.OpDelete, jute.OpDeleteContainer:
+		if ns := namespace(txn.Path); ns != "" && res.Code == jute.CodeOk {
+			s.met.WritePerNamespace.Observe(ns, int64(len(txn.Path)+len(txn.Data)))
+		}
 	}
 }

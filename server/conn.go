@@ -93,7 +93,7 @@ func (c *conn) Deliver(ev *watch.Event) {
 		c.srv.applier.overflow(c)
 		return
 	}
-	c.srv.met.WatchBytes.Add(int64(len(ev.Frame)))
+	c.srv.met.WatchBytes.Add(int64(len(ev.Frame) - 4)) // without the length, as Java counts
 	c.srv.met.Server.PacketsSent.Inc()
 	c.stats.sent.Add(1)
 	c.srv.applier.touch(c)
@@ -108,8 +108,11 @@ func (c *conn) run() {
 	for {
 		in, err := c.tr.fill()
 		if err != nil {
-			if c.session == nil && isTimeout(err) {
+			switch {
+			case c.session == nil && isTimeout(err):
 				c.srv.met.SessionlessConnectionsExpired.Inc()
+			case !c.gone.Load(): // not closed by this side
+				c.srv.met.ConnectionDropCount.Inc()
 			}
 			return
 		}
@@ -144,6 +147,7 @@ func (c *conn) recoverPanic() {
 func (c *conn) release() {
 	if !c.gone.Swap(true) {
 		c.srv.forget(c)
+		c.srv.watches.RemoveWatcher(c)
 	}
 }
 
@@ -155,8 +159,6 @@ func (c *conn) cleanup() {
 	c.flush()       // what was answered before a refusal
 	c.awaitBelow(1) // here, as the server waits for readers and can shut down their connections
 	c.shutdown()
-	c.srv.watches.RemoveWatcher(c)
-	c.srv.met.ConnectionDropCount.Inc()
 }
 
 // consume handles the complete frames of in. ok is false when the connection is to be closed.
@@ -238,7 +240,9 @@ func (c *conn) noteReply(op jute.OpCode, xid int32, zxid jute.Zxid, size int) {
 	st := &c.stats
 	st.lastOp.Store(int32(op))
 	st.named.Store(true)
-	st.lastCxid.Store(int64(xid))
+	if xid >= 0 { // the special xids don't count
+		st.lastCxid.Store(int64(xid))
+	}
 	st.lastZxid.Store(int64(zxid))
 	c.srv.met.ResponseBytes.Add(int64(size))
 	c.srv.met.Server.ResponseSizes.Observe(int64(size))

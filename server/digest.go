@@ -34,12 +34,17 @@ func (l *digestLog) check(s *Server, zxid jute.Zxid, want, got int64) {
 	} else {
 		l.differs = false
 	}
-	if zxid%digestEvery == 0 {
-		l.mu.Lock()
-		l.ring[l.n%digestsKept] = fourletter.Digest{Zxid: zxid, Value: got}
-		l.n++
-		l.mu.Unlock()
+}
+
+// record keeps the digest after zxid if it is one of those to be kept.
+func (l *digestLog) record(zxid jute.Zxid, value int64) {
+	if zxid%digestEvery != 0 {
+		return
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ring[l.n%digestsKept] = fourletter.Digest{Zxid: zxid, Value: value}
+	l.n++
 }
 
 // list gives the recorded digests, oldest first.

@@ -27,6 +27,7 @@ func (c *conn) connect(b []byte) bool {
 		return false
 	}
 	s.met.ConnectionRequestCount.Inc()
+	s.met.ConnectionTokenDeficit.Observe(s.throttle.deficit())
 	if !s.throttle.admit(req.SessionID != 0, s.nowMillis()) {
 		s.met.ConnectionRejected.Inc()
 		return false

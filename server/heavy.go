@@ -253,7 +253,7 @@ func (c *conn) missed(t jute.EventType, path string) {
 		c.shutdown()
 		return
 	}
-	s.met.WatchBytes.Add(int64(len(frame)))
+	s.met.WatchBytes.Add(int64(len(frame) - 4))
 	s.met.Server.PacketsSent.Inc()
 	c.stats.sent.Add(1)
 }

@@ -197,15 +197,17 @@ func (c *conn) body(b []byte, r *request) []byte {
 		return s.appendStat(b, s.tree.Find(l.path))
 	case jute.OpGetData:
 		n := s.tree.Find(l.path)
-		b = jute.AppendBuffer(b, s.tree.Data(n))
-		s.noteRead(l.path, len(b))
+		data := s.tree.Data(n)
+		b = jute.AppendBuffer(b, data)
+		s.noteRead(l.path, len(data))
 		return s.appendStat(b, n)
 	case jute.OpGetACL:
 		return s.appendACL(b, l)
 	case jute.OpGetChildren, jute.OpGetChildren2:
 		n := s.tree.Find(l.path)
+		at := len(b)
 		b = s.appendChildren(b, n)
-		s.noteRead(l.path, len(b))
+		s.noteRead(l.path, len(b)-at-4*(1+s.tree.ChildCount(n))) // the names alone
 		if r.op == jute.OpGetChildren2 {
 			b = s.appendStat(b, n)
 		}

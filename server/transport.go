@@ -125,6 +125,7 @@ func (t *transport) fillLarge() ([]byte, error) {
 		t.partial = grown
 	}
 	n, err := t.nc.Read(t.partial[len(t.partial):cap(t.partial)])
+	t.rn = n
 	if n == 0 && err != nil {
 		return nil, err
 	}
