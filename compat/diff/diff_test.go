@@ -1,7 +1,9 @@
 package diff
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -55,11 +57,17 @@ func TestSameAsJava(t *testing.T) {
 	}
 }
 
-// TestRefusesToStartAsJava has settings with which neither server may start.
+// TestRefusesToStartAsJava has settings with which neither server may start; the exit code is the same.
 func TestRefusesToStartAsJava(t *testing.T) {
 	if os.Getenv(harness.EnableEnv) != "1" {
 		t.Skipf("needs Java, Maven and minutes; switch on with %s=1", harness.EnableEnv)
 	}
+	taken, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
 	for _, tc := range []struct {
 		name string
 		opts harness.Options
@@ -70,14 +78,25 @@ func TestRefusesToStartAsJava(t *testing.T) {
 		{"no boolean", harness.Options{Config: []string{"reconfigEnabled=maybe"}}},
 		{"sessions upside down", harness.Options{Config: []string{"minSessionTimeout=9000", "maxSessionTimeout=8000"}}},
 		{"electionAlg", harness.Options{Config: []string{"electionAlg=1"}}},
-		{"no data folder", harness.Options{Config: []string{"dataDir="}}},
+		{"data folder that cannot be", harness.Options{Config: []string{"dataDir=/proc/nosuch"}}},
+		{"data folder that must exist", harness.Options{Config: []string{"datadir.autocreate=false"}}},
+		{"syncLimit without a number", harness.Options{Config: []string{"syncLimit=x"}}},
+		{"dynamic file that is not there", harness.Options{Config: []string{"dynamicConfigFile=/proc/nosuch"}}},
+		{"port of another server", harness.Options{Config: []string{"clientPort=" + port}}},
 		{"port out of range", harness.Options{Config: []string{"clientPort=99999"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			var codes []int
 			for _, kind := range []harness.Kind{harness.Java, secondKind()} {
-				if _, err := harness.Start(t, kind, tc.opts); err == nil {
-					t.Errorf("the %v server started", kind)
+				_, err := harness.Start(t, kind, tc.opts)
+				var exit *harness.ExitError
+				if !errors.As(err, &exit) {
+					t.Fatalf("the %v server did not refuse: %v", kind, err)
 				}
+				codes = append(codes, exit.Code)
+			}
+			if codes[0] != codes[1] {
+				t.Errorf("exit code %d, Java's is %d", codes[1], codes[0])
 			}
 		})
 	}

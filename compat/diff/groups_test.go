@@ -111,6 +111,21 @@ func groups() []group {
 			cases: maxBufferCases(),
 		},
 		{
+			// How a zoo.cfg is written, and which of two places for a setting wins.
+			name: "syntax",
+			opts: harness.Options{
+				Config: []string{
+					"# a comment", "! another", "", "tickTime : 1500", "minSessionTimeout 4500", "   maxSessionTimeout   =   1\\", "   9000  ", "maxClientCnxns\t=\t7",
+					"clientPortListenBacklog=5", "clientPortListenBacklog=50", "4lw.commands.whitelist=conf,\\", "   mntr", "no.such.key=anything", "digest.enab\\u006ced=false",
+					"DigestAuthenticationProvider.superDigest=" + superDigest, "standaloneEnabled=TRUE", "skipACL=no", "autopurge.purgeInterval=0", "initLimit=10", "syncLimit=5",
+				},
+				Props: []string{
+					"zookeeper.4lw.commands.whitelist=ruok", "zookeeper.DigestAuthenticationProvider.superDigest=nobody:x", "zookeeper.extendedTypesEnabled=true", "no.such.property=x", "flag.without.value",
+				},
+			},
+			cases: syntaxCases(),
+		},
+		{
 			name:  "restart",
 			opts:  harness.Options{Config: []string{"extendedTypesEnabled=true", "enforceQuota=true"}},
 			bare:  true,

@@ -249,11 +249,29 @@ func optionCases() []testCase {
 	}
 }
 
+// syntaxCases see what became of the settings of their group.
+func syntaxCases() []testCase {
+	return []testCase{{"syntax/settings", func(s *script) {
+		s.word("conf", confNormal)
+		s.word("ruok", nil)
+		for _, timeout := range []int32{0, 1 << 30} {
+			c := s.dial("a")
+			c.connect(newSession(timeout))
+			c.end()
+		}
+		c := s.conn("b")
+		c.ok(digestAuth(superUser), whoAmI(), createTTL(s.p("/t"), 5, longTTL), exists(s.p("/t"), false))
+		c.end()
+	}}}
+}
+
 // restartCases stop and start the server.
 func restartCases() []testCase {
 	return []testCase{
 		{"restart/orderly", func(s *script) { restart(s, false) }},
 		{"restart/killed", func(s *script) { restart(s, true) }},
+		{"restart/random-1", func(s *script) { randomRestart(s, 1) }},
+		{"restart/random-2", func(s *script) { randomRestart(s, 2) }},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -164,8 +165,65 @@ func randomOps(s *script, seed uint64) {
 		}
 	}
 	c := s.conn("z")
-	c.look(children2(s.root, false), allChildren(s.root), exists(s.root, false))
+	c.walk(s.root)
 	c.end()
+}
+
+// walk reads every node of a subtree.
+func (c *conn) walk(path string) {
+	c.look(get(path, false), getACL(path))
+	list := c.call(children2(path, false)).list
+	slices.Sort(list)
+	for _, name := range list {
+		c.walk(path + "/" + name)
+	}
+}
+
+// randomQuota runs random writes below two quotas, one in the other, and compares what they count.
+func randomQuota(s *script, seed uint64) {
+	r := chooser{rand.New(rand.NewPCG(seed, 3)), s}
+	c := s.conn("a")
+	c.setQuota(s.root, hard(30, 2000))
+	c.look(create(s.p("/a"), 0))
+	c.setQuota(s.p("/a"), hard(12, 900))
+	for i := range 200 {
+		q := r.write()
+		if r.IntN(6) == 0 {
+			q = multi(r.write(), r.write(), r.write())
+		}
+		s.maybeEdge(q, func() { c.call(q) })
+		if i%20 == 0 {
+			c.usage(s.root)
+			c.usage(s.p("/a"))
+		}
+	}
+	c.dropQuota(s.p("/a"))
+	c.usage(s.root)
+	c.walk(s.root)
+	c.endAnyOrder()
+	d := s.conn("b")
+	d.usage(s.root)
+	d.dropQuota(s.root)
+	d.end()
+}
+
+// randomRestart kills the server in the middle of random operations, twice.
+func randomRestart(s *script, seed uint64) {
+	r := chooser{rand.New(rand.NewPCG(seed, 4)), s}
+	c := s.conn("a")
+	c.ok(create(s.root, 0))
+	for round := range 3 {
+		for range 150 {
+			q := r.any()
+			s.maybeEdge(q, func() { c.call(q) })
+		}
+		if round < 2 {
+			s.restart(round == 0)
+			c = s.renew(fmt.Sprintf("a%d", round), c)
+		}
+		c.walk(s.root)
+	}
+	c.endAnyOrder()
 }
 
 // maybeEdge runs f in edge when the request has a null ACL inside a multi, which cannot be decoded.

@@ -100,6 +100,16 @@ func mustStart(t testing.TB, k Kind, o Options) *Server {
 	return s
 }
 
+// ExitError says that a server ended while it was starting.
+type ExitError struct {
+	Kind Kind
+	Code int // of the process, -1 if a signal ended it
+}
+
+func (e *ExitError) Error() string {
+	return fmt.Sprintf("harness: the %s server ended at its start with code %d", e.Kind, e.Code)
+}
+
 // Start starts a server of the given kind. Unlike StartJava and StartOurs it may be called from any
 // goroutine of the test. The server ends, and its folder goes, with the test; if the test failed, the
 // end of the server's output is logged first.
@@ -212,14 +222,14 @@ func (s *Server) launch() error {
 		_ = cmd.Wait()
 		close(exited)
 	}()
-	if err := s.waitReady(exited); err != nil {
+	if err := s.waitReady(cmd, exited); err != nil {
 		s.Kill()
 		return err
 	}
 	return nil
 }
 
-func (s *Server) waitReady(exited <-chan struct{}) error {
+func (s *Server) waitReady(cmd *exec.Cmd, exited <-chan struct{}) error {
 	deadline := time.Now().Add(startTimeout)
 	for {
 		err := s.probe()
@@ -228,7 +238,7 @@ func (s *Server) waitReady(exited <-chan struct{}) error {
 		}
 		select {
 		case <-exited:
-			return fmt.Errorf("harness: the %s server ended at its start", s.Kind)
+			return &ExitError{Kind: s.Kind, Code: cmd.ProcessState.ExitCode()}
 		case <-time.After(30 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
