@@ -77,7 +77,7 @@ func authKeys() []key {
 		{name: d + "digestAlg", props: prop(d + "digestAlg"), kind: kindChoice, choices: digestAlgorithms(), def: "SHA1", field: func(c *Config) any { return &c.DigestAlg },
 			doc: "Hash of the scheme digest, by its Java name; the same on all servers."},
 		{name: "authProvider.<n>", props: prop("authProvider."), kind: kindText, verdict: Map,
-			doc: "A Java class for one more scheme: the built-in classes for ip, digest, ensemble and key are known."},
+			doc: "A Java class for one more scheme: the built-in classes for ip, digest and ensemble are known."},
 		{name: "ensembleAuthName", props: prop("ensembleAuthName"), kind: kindList, field: func(c *Config) any { return &c.EnsembleAuthName },
 			doc: "Names, separated by commas, that a client with the scheme ensemble must know."},
 		{name: "IPAuthenticationProvider.usexforwardedfor", props: prop("IPAuthenticationProvider.usexforwardedfor"), kind: kindProp, def: "false", field: func(c *Config) any { return &c.IPUseXForwardedFor },

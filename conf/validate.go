@@ -219,14 +219,14 @@ func schemeOf(class string) (scheme, refusal string) {
 		case "EnsembleAuthenticationProvider":
 			return "ensemble", ""
 		case "KeyAuthenticationProvider":
-			return "key", ""
+			return "", "the scheme key is Java's sample code and is not supported"
 		case "SASLAuthenticationProvider":
 			return "", noSASL
 		case "X509AuthenticationProvider":
 			return "", noTLS
 		}
 	}
-	return "", "this class is not known here; known are IPAuthenticationProvider, DigestAuthenticationProvider, EnsembleAuthenticationProvider and KeyAuthenticationProvider of " +
+	return "", "this class is not known here; known are IPAuthenticationProvider, DigestAuthenticationProvider and EnsembleAuthenticationProvider of " +
 		strings.TrimSuffix(classAuthPrefix, ".")
 }
 

@@ -110,6 +110,9 @@ func (c *conn) auth(h *jute.RequestHeader, d *jute.Decoder) bool {
 		}
 	}
 	c.srv.log.Info("authentication failed", "addr", c.remote, "session", c.session.ID())
+	if p.Scheme != nil && *p.Scheme == auth.SchemeEnsemble {
+		return false
+	}
 	c.answerNow(h.Xid, 0, jute.CodeAuthFailed)
 	return false
 }

@@ -133,7 +133,7 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 	if err != nil {
 		return err
 	}
-	providers, err := auth.New(authOptions(n.cfg))
+	providers, err := auth.New(n.authOptions())
 	if err != nil {
 		return fmt.Errorf("embed: authentication: %w", err)
 	}
@@ -175,11 +175,29 @@ func (n *Node) storeOptions() persistence.Options {
 }
 
 // authOptions translates the settings.
-func authOptions(c *conf.Config) auth.Options {
-	return auth.Options{
+func (n *Node) authOptions() auth.Options {
+	c := n.cfg
+	o := auth.Options{
 		DigestDisabled: !c.DigestAuthEnabled, DigestAlg: c.DigestAlg, SuperDigest: c.SuperDigest, SkipACL: c.SkipACL,
 		EnforceAuth:     c.EnforceAuthEnabled || c.SessionRequireClientSASLAuth,
-		EnforcedSchemes: c.EnforceAuthSchemes,
+		EnforcedSchemes: c.EnforceAuthSchemes, ACLBytesMax: c.JuteMaxBuffer,
+	}
+	for _, scheme := range c.AuthProviders {
+		if scheme == auth.SchemeEnsemble {
+			o.Extra = append(o.Extra, auth.NewEnsemble(c.EnsembleAuthName, n.ensembleChecked))
+		}
+	}
+	return o
+}
+
+func (n *Node) ensembleChecked(o auth.EnsembleOutcome) {
+	switch o {
+	case auth.EnsembleMatched:
+		n.met.EnsembleAuthSuccess.Inc()
+	case auth.EnsembleRefused:
+		n.met.EnsembleAuthFail.Inc()
+	default:
+		n.met.EnsembleAuthSkip.Inc()
 	}
 }
 
