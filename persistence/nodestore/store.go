@@ -64,7 +64,9 @@ type Store struct {
 	parity   uint32
 	gen      uint64 // moves when tombstones are dropped
 	spare    *dirtySet
+	open     bool // changed since the last call of Applied: current is not the tree at a zxid
 
+	writing  sync.Mutex  // of the frozen set; taken before the tree lock
 	warm     atomic.Bool // everything is in memory
 	wake     chan struct{}
 	written  *sync.Cond // on throttle: a frozen set was written

@@ -125,6 +125,7 @@ func (s *Store) PutACL(id uint32, refs int64, acl []jute.ACL) {
 func (s *Store) DropACL(id uint32) { s.current.acls[id] = op{kind: opDropACL} }
 
 func (s *Store) addOp(o op) {
+	s.open = true
 	s.current.ops = append(s.current.ops, o)
 	s.current.bytes += 32 + len(o.path)
 }
@@ -132,6 +133,7 @@ func (s *Store) addOp(o op) {
 // touch marks a record as changed in the current set, after saving what the frozen set still needs of
 // it. bits are flagNodeDirty and flagDataDirty of parity 0.
 func (s *Store) touch(r tree.Ref, rec *record, bits uint32) {
+	s.open = true
 	s.captureFrozen(r, rec)
 	mine := bits << s.parity
 	if rec.flags&(flagNodeDirty<<s.parity) == 0 {
@@ -172,6 +174,7 @@ func (s *Store) image(r tree.Ref, rec *record, parity uint32) image {
 // Applied closes a run of n transactions that the tree now has, up to zxid. meta is called for the
 // figures to be saved with them if the set is frozen here. Called under the write lock.
 func (s *Store) Applied(n int, zxid jute.Zxid, meta func([]byte) []byte) {
+	s.open = false
 	s.current.txns += n
 	s.current.applied = persistence.Applied(zxid)
 	s.current.meta = meta(s.current.meta[:0])
@@ -182,7 +185,7 @@ func (s *Store) Applied(n int, zxid jute.Zxid, meta func([]byte) []byte) {
 
 // freeze hands the current set to the writer, unless that is busy.
 func (s *Store) freeze() {
-	if s.frozen != nil || s.spare == nil || s.current.empty() {
+	if s.open || s.frozen != nil || s.spare == nil || s.current.empty() {
 		return
 	}
 	s.frozen = s.current
@@ -257,6 +260,8 @@ func (s *Store) fail(err error) {
 
 // writeFrozen writes the frozen set, if there is one, as one batch of the state store.
 func (s *Store) writeFrozen() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	s.lock.RLock()
 	d := s.frozen
 	s.lock.RUnlock()

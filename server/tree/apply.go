@@ -65,6 +65,8 @@ func (t *Tree) applyMulti(h *jute.TxnHeader, txn *jute.Txn, ev Events, res *Resu
 			break
 		}
 	}
+	t.inMulti = true
+	defer func() { t.inMulti = false }()
 	for i := range txn.Subs {
 		res.Subs = append(res.Subs, Result{})
 		sub := &res.Subs[len(res.Subs)-1]

@@ -190,7 +190,7 @@ func (t *Tree) countSubtree(root string) Quota {
 	walk = func(r Ref) {
 		q.Count++
 		q.Bytes += int64(len(t.store.Data(r)))
-		if seen++; seen%countChunk == 0 && t.opt.Yield != nil {
+		if seen++; seen%countChunk == 0 && t.opt.Yield != nil && !t.inMulti {
 			t.opt.Yield()
 		}
 		for c := t.store.FirstChild(r); c != NoRef; c = t.store.NextSibling(c) {

@@ -55,6 +55,7 @@ type Tree struct {
 	quotas     map[string]*Quota
 	walks      []*Walk
 	digester   Digester
+	inMulti    bool // parts of a multi may have been done: nobody may see the tree
 }
 
 // Saved is what a start finds on disk beside the nodes.
