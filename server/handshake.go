@@ -93,6 +93,11 @@ func (c *conn) renew(req *jute.ConnectRequest, timeout int32) bool {
 	if old, ok := ses.SwapOwner(c).(*conn); ok && old != nil && old != c {
 		old.shutdown()
 	}
+	if ses.IsClosing() {
+		// Its end may have been applied just before this connection became the owner: nobody would close it.
+		c.respond(req, nil, 0)
+		return false
+	}
 	c.respond(req, ses, timeout)
 	return c.begun(ses)
 }

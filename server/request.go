@@ -241,7 +241,14 @@ func (s *Server) propose(r *request, w *prep.Request) error {
 		return errMoved
 	}
 	s.prep.Applied(jute.Zxid(s.applied.Load()))
+	prepared := false
+	defer func() {
+		if !prepared { // a panic, which costs a connection its life elsewhere; here order and changes in flight are lost
+			s.fail(errPrep)
+		}
+	}()
 	buf, p := s.prep.Prepare(buf, w, time.Now().UnixMilli())
+	prepared = true
 	r.code = p.Err
 	if r.c != nil && r.write {
 		r.c.queue.push(r)

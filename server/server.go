@@ -279,6 +279,9 @@ func (c sessionCheck) SetClosing(id jute.SessionID) {
 // errStopping answers proposals while the server closes.
 var errStopping = errors.New("server: closing")
 
+// errPrep ends the server after a panic in prep, whose stack is in the log.
+var errPrep = errors.New("server: preparing a write failed, no further one can be ordered")
+
 // errMoved answers a write whose session belongs to another connection by now.
 var errMoved = errors.New("server: session moved")
 

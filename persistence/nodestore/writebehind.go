@@ -393,6 +393,14 @@ func (s *Store) Flush() error {
 	return nil
 }
 
+// Abandon stops the writer and drops what is not written yet; the log has it. Nobody may use the store any
+// more.
+func (s *Store) Abandon() {
+	close(s.quit)
+	s.done.Wait()
+	s.arena.close()
+}
+
 // Close stops the writer and writes what is left. Nobody may use the store any more.
 func (s *Store) Close() error {
 	close(s.quit)

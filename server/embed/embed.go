@@ -120,6 +120,9 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 	}
 	defer func() {
 		if err != nil {
+			if n.nodes != nil {
+				n.nodes.Abandon() // its writer must not meet a closed store
+			}
 			err = errors.Join(err, n.stores.Close())
 		}
 	}()
