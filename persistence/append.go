@@ -126,9 +126,9 @@ func (p *pipeline) takeFlight() *flight {
 	return f
 }
 
-// appendLoop is the appender: it ends when stopping and all that was queued is handed over.
+// appendLoop is the appender: it ends when stopping and all that was queued is handed over, which it
+// tells the syncer by closing flying; or at a failure, when the owner may still be about to send there.
 func (p *pipeline) appendLoop() {
-	defer close(p.flying)
 	for {
 		p.mu.Lock()
 		for !p.runnable() {
@@ -136,8 +136,13 @@ func (p *pipeline) appendLoop() {
 			p.work.Wait()
 		}
 		p.idle = false
-		if p.log.fail.failed.Load() || p.head == len(p.queue) {
+		if p.log.fail.failed.Load() {
 			p.mu.Unlock()
+			return
+		}
+		if p.head == len(p.queue) {
+			p.mu.Unlock()
+			close(p.flying)
 			return
 		}
 		f := p.takeFlight()
@@ -229,7 +234,16 @@ func (p *pipeline) wait(b *pebble.Batch) error {
 // failure.
 func (p *pipeline) syncLoop() {
 	var before time.Time
-	for f := range p.flying {
+	for {
+		var f *flight
+		select {
+		case f = <-p.flying:
+		case <-p.log.fail.done:
+			return
+		}
+		if f == nil {
+			return
+		}
 		err := p.wait(f.batch)
 		if err == nil {
 			err = p.log.fail.get()

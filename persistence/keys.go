@@ -109,10 +109,6 @@ func appendChildrenKey(b []byte, parent string) []byte {
 	return append(b, 0)
 }
 
-func appendUint64Key(b []byte, kind byte, v uint64) []byte {
-	return binary.BigEndian.AppendUint64(append(b, kind), v)
-}
-
 // keyAfter is the smallest key greater than every key that begins with prefix. The kinds of keys are
 // letters and paths are no 0xff, so the last byte can always grow.
 func keyAfter(prefix []byte) []byte {
