@@ -10,7 +10,7 @@ SHELL := /bin/bash
 
 # The binary that ships is static; race tests switch cgo on for themselves.
 export CGO_ENABLED ?= 0
-export PATH := $(PATH):/usr/local/go/bin
+export PATH := $(CURDIR)/.cache/go/bin:$(PATH):/usr/local/go/bin
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
