@@ -108,3 +108,23 @@ func saslWithoutLogin(s *script) {
 		c.look(exists(s.root, false))
 	}
 }
+
+// ensembleAuthCases run with the provider of the scheme ensemble, by which a client names the ensemble
+// it means.
+func ensembleAuthCases() []testCase {
+	return []testCase{{"auth/ensemble", func(s *script) {
+		c := s.conn("a")
+		for _, name := range []string{"prod", "stage", "", "prod"} {
+			c.call(auth("ensemble", []byte(name)))
+		}
+		c.look(whoAmI(), createACL(s.p("/x"), acl("ensemble:prod:r")), createACL(s.p("/x"), acl("auth::31")))
+		c.end()
+		for _, name := range []string{"other", "PROD", "prod,stage", " prod", "pro"} {
+			d := s.conn("d")
+			d.closes(auth("ensemble", []byte(name)))
+		}
+		d := s.conn("d")
+		d.look(auth("ensemble", nil))
+		d.look(exists(s.root, false))
+	}}}
+}

@@ -111,6 +111,13 @@ func groups() []group {
 			cases: maxBufferCases(),
 		},
 		{
+			name: "ensemble-auth",
+			opts: harness.Options{Config: []string{
+				"authProvider.1=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider", "ensembleAuthName=prod,stage", "4lw.commands.whitelist=mntr",
+			}},
+			cases: ensembleAuthCases(),
+		},
+		{
 			// How a zoo.cfg is written, and which of two places for a setting wins.
 			name: "syntax",
 			opts: harness.Options{

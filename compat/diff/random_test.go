@@ -11,21 +11,25 @@ import (
 	"zk/jute"
 )
 
-// seedsEnv is the number of random cases of each kind, for a longer search.
+// seedsEnv is a range of seeds, "100-400", for a longer search than the default.
 const seedsEnv = "DIFF_SEEDS"
 
 // randomCases are sequences of operations that nobody thought of. The seed is in the name, and with it
 // a case is the same every time and on both servers.
 func randomCases() []testCase {
 	var cases []testCase
-	ops, mangled := uint64(12), uint64(6)
-	if n, err := strconv.ParseUint(os.Getenv(seedsEnv), 10, 32); err == nil {
-		ops, mangled = n, n
+	from, ops, mangled := uint64(1), uint64(12), uint64(6)
+	if first, last, ok := strings.Cut(os.Getenv(seedsEnv), "-"); ok {
+		a, errA := strconv.ParseUint(first, 10, 32)
+		b, errB := strconv.ParseUint(last, 10, 32)
+		if errA == nil && errB == nil {
+			from, ops, mangled = a, b, b
+		}
 	}
-	for seed := uint64(1); seed <= ops; seed++ {
+	for seed := from; seed <= ops; seed++ {
 		cases = append(cases, testCase{fmt.Sprintf("random/ops-%d", seed), func(s *script) { randomOps(s, seed) }})
 	}
-	for seed := uint64(1); seed <= mangled; seed++ {
+	for seed := from; seed <= mangled; seed++ {
 		cases = append(cases, testCase{fmt.Sprintf("random/bytes-%d", seed), func(s *script) { randomBytes(s, seed) }})
 	}
 	return cases
