@@ -263,12 +263,15 @@ func lastMarkBehind(b []byte, end int, logNum uint32) (mark jute.Zxid) {
 
 // markOf reads the durable mark at the beginning of a batch; only its first part may be there.
 func markOf(batch []byte) (jute.Zxid, bool) {
-	r := batchrepr.Read(batch)
-	kind, key, _, ok, err := r.Next()
-	if err != nil || !ok || kind != pebble.InternalKeyKindLogData {
+	// Not by Pebble's reader, which takes its input to be whole: kind, length in one byte, mark.
+	if len(batch) < batchrepr.HeaderLen+2+durableMarkLen {
 		return 0, false
 	}
-	m, ok := decodeDurableMark(key)
+	body := batch[batchrepr.HeaderLen:]
+	if pebble.InternalKeyKind(body[0]) != pebble.InternalKeyKindLogData || body[1] != durableMarkLen {
+		return 0, false
+	}
+	m, ok := decodeDurableMark(body[2 : 2+durableMarkLen])
 	return jute.Zxid(m), ok
 }
 

@@ -96,7 +96,7 @@ func TestPathKeys(t *testing.T) {
 func FuzzDecoders(f *testing.F) {
 	for _, seed := range [][]byte{
 		nil, {0}, encodeUint32(1), encodeInt64(-1), make([]byte, 16), []byte(firstStateDir), []byte("zk-state-/x"),
-		entryKey(jute.NewZxid(3, 4)), appendPathKey(nil, keyNode, "/a/b"), {'n', 0}, {'D', 0, 0, 0, 0, 0, 0, 0, 1},
+		entryKey(jute.NewZxid(3, 4)), appendPathKey(nil, keyNode, "/a/b"), {'n', 0}, {'D', 0, 0, 0, 0, 0, 0, 0, 1}, []byte("000000000000\x00"),
 	} {
 		f.Add(seed)
 	}
