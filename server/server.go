@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,12 @@ type Store interface {
 
 // TreeLock is the lock over the tree, shared with the node store.
 type TreeLock struct{ sync.RWMutex }
+
+// YieldTreeLock lets readers in during the one long step of Tree.Apply; it is tree.Options.Yield.
+func (l *TreeLock) YieldTreeLock() {
+	l.Unlock()
+	l.Lock()
+}
 
 // Options are what a Server is made of. All fields but Rand are needed.
 type Options struct {
@@ -122,7 +129,7 @@ func New(o Options) (*Server, error) {
 		opt: o, start: time.Now(), watches: watch.New(), conns: map[*conn]struct{}{}, perIP: map[string]int{},
 		tracker:   session.NewTracker(o.Config.TickTime.Milliseconds()),
 		passwords: session.JavaPasswords(), stopping: make(chan struct{}),
-		whitelist: fourletter.ParseWhitelist(joinWords(o.Config.FourLetterWhitelist), o.Config.ReadonlyModeEnabled),
+		whitelist: fourletter.ParseWhitelist(strings.Join(o.Config.FourLetterWhitelist, ","), o.Config.ReadonlyModeEnabled),
 	}
 	if o.Secret != nil {
 		s.passwords = session.NewPasswords(o.Secret)
@@ -220,6 +227,8 @@ func (s *Server) fail(err error) {
 	s.opt.Fatal(err)
 }
 
+var _ tree.View = lockedView{}
+
 // lockedView is the tree as prep sees it.
 type lockedView struct {
 	lock *TreeLock
@@ -284,21 +293,6 @@ var errPrep = errors.New("server: preparing a write failed, no further one can b
 
 // errMoved answers a write whose session belongs to another connection by now.
 var errMoved = errors.New("server: session moved")
-
-func joinWords(words []string) string {
-	n := 0
-	for _, w := range words {
-		n += len(w) + 1
-	}
-	b := make([]byte, 0, n)
-	for i, w := range words {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, w...)
-	}
-	return string(b)
-}
 
 // clampTimeout is the session timeout granted, in milliseconds.
 func (s *Server) clampTimeout(asked int32) int32 {

@@ -6,7 +6,6 @@ import (
 
 	"zk/jute"
 	"zk/server/prep"
-	"zk/server/tree"
 )
 
 // expire closes sessions whose time has come, until ctx ends.
@@ -98,11 +97,3 @@ func (s *Server) cleanOnce(ctx context.Context) bool {
 	}
 	return true
 }
-
-// YieldTreeLock lets readers in during the one long step of Tree.Apply; it is tree.Options.Yield.
-func (l *TreeLock) YieldTreeLock() {
-	l.Unlock()
-	l.Lock()
-}
-
-var _ tree.View = lockedView{}
