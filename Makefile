@@ -30,7 +30,7 @@ run: build ## build and serve in the foreground; CONFIG=zoo.cfg, else defaults o
 	bin/zk server $(CONFIG)
 
 build: ## the static binary bin/zk
-	CGO_ENABLED=0 go build -trimpath -o bin/zk ./cmd/zk
+	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/zk ./cmd/zk
 
 check: ## under a minute: format, vet, tests without outside programs
 	@.ci/format
