@@ -14,6 +14,7 @@ const (
 	chunkShift = 18
 	chunkMask  = chunkUnits - 1
 	classes    = 256 // size classes of 1..classes units
+	handleBits = 32
 	bigBytes   = classes * unitBytes
 )
 
@@ -28,6 +29,7 @@ type arena struct {
 	next   handle // first unit not handed out yet
 	end    handle // end of the current chunk
 	free   [classes + 1]handle
+	large  [handleBits]handle     // free pieces of more than classes units, by the exponent of their size
 	some   [classes/64 + 1]uint64 // which free lists have something
 	used   int64                  // bytes handed out
 }
@@ -40,12 +42,15 @@ func (a *arena) at(h handle) unsafe.Pointer {
 	return unsafe.Add(a.chunks[h>>chunkShift], uintptr(h&chunkMask)*unitBytes)
 }
 
-// alloc gives n bytes, 1 to chunkBytes less one unit, not cleared. More than bigBytes is meant for the
-// odd long name only: it is not reused in one piece.
+// alloc gives n bytes, not cleared. More than bigBytes is meant for the odd long name only: it takes up
+// to twice the memory.
 func (a *arena) alloc(n int) handle {
 	c := unitsOf(n)
+	if c > classes {
+		return a.allocLarge(bits.Len(uint(c - 1)))
+	}
 	a.used += int64(c) * unitBytes
-	if c <= classes && a.free[c] != 0 {
+	if a.free[c] != 0 {
 		return a.pop(c)
 	}
 	if int(a.end-a.next) < c {
@@ -54,6 +59,28 @@ func (a *arena) alloc(n int) handle {
 				return h
 			}
 		}
+		a.grow()
+	}
+	h := a.next
+	a.next += handle(c)
+	return h
+}
+
+// allocLarge gives 1<<exp units in one piece.
+func (a *arena) allocLarge(exp int) handle {
+	c := 1 << exp
+	a.used += int64(c) * unitBytes
+	if h := a.large[exp]; h != 0 {
+		a.large[exp] = *(*handle)(a.at(h))
+		return h
+	}
+	if len(a.chunks) == 0 {
+		a.grow() // 0 is no handle
+	}
+	if c >= chunkUnits {
+		return a.mapChunks(c / chunkUnits)
+	}
+	if int(a.end-a.next) < c {
 		a.grow()
 	}
 	h := a.next
@@ -102,6 +129,13 @@ func (a *arena) split(c int) handle {
 // release takes back an allocation of n bytes.
 func (a *arena) release(h handle, n int) {
 	c := unitsOf(n)
+	if c > classes {
+		exp := bits.Len(uint(c - 1))
+		a.used -= unitBytes << exp
+		*(*handle)(a.at(h)) = a.large[exp]
+		a.large[exp] = h
+		return
+	}
 	a.used -= int64(c) * unitBytes
 	a.push(h, c)
 }
@@ -111,17 +145,25 @@ func (a *arena) grow() {
 	if rest := int(a.end - a.next); rest > 0 {
 		a.push(a.next, rest)
 	}
-	m, err := syscall.Mmap(-1, 0, chunkBytes, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	if err != nil || len(a.chunks) == 1<<(32-chunkShift) {
-		panic(fmt.Sprintf("nodestore: no memory for more znodes after %d chunks: %v", len(a.chunks), err))
-	}
-	a.next = handle(len(a.chunks)) << chunkShift
+	a.next = a.mapChunks(1)
 	a.end = a.next + chunkUnits
 	if a.next == 0 {
 		a.next = 1 // 0 is no handle
 	}
-	a.chunks = append(a.chunks, unsafe.Pointer(&m[0]))
+}
+
+// mapChunks maps n chunks in a row and gives their first handle, which is 0 only the first time.
+func (a *arena) mapChunks(n int) handle {
+	m, err := syscall.Mmap(-1, 0, n*chunkBytes, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil || len(a.chunks)+n > 1<<(handleBits-chunkShift) {
+		panic(fmt.Sprintf("nodestore: no memory for more znodes after %d chunks: %v", len(a.chunks), err))
+	}
+	h := handle(len(a.chunks)) << chunkShift
+	for i := range n {
+		a.chunks = append(a.chunks, unsafe.Pointer(&m[i*chunkBytes]))
+	}
 	a.maps = append(a.maps, m)
+	return h
 }
 
 // close gives all memory back.
