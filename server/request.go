@@ -110,7 +110,7 @@ func (c *conn) auth(h *jute.RequestHeader, d *jute.Decoder) bool {
 		}
 	}
 	c.srv.log.Info("authentication failed", "addr", c.remote, "session", c.session.ID())
-	if p.Scheme != nil && *p.Scheme == auth.SchemeEnsemble {
+	if c.srv.auth.RefusesSilently(p.Scheme) {
 		return false
 	}
 	c.answerNow(h.Xid, 0, jute.CodeAuthFailed)

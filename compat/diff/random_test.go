@@ -76,7 +76,11 @@ func (r chooser) write() req {
 	switch r.IntN(12) {
 	case 0, 1, 2, 3, 4, 5:
 		op := []jute.OpCode{jute.OpCreate, jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer}[r.IntN(4)]
-		return createAs(op, r.path(), r.data(), r.acl(), int32(r.IntN(5)), 0)
+		flags := int32(r.IntN(5))
+		if op == jute.OpCreateContainer {
+			flags &^= jute.FlagEphemeral // see container-as-ephemeral in allowed_test.go
+		}
+		return createAs(op, r.path(), r.data(), r.acl(), flags, 0)
 	case 6:
 		return create(r.path()+"/s-", 2+int32(r.IntN(2)))
 	case 7, 8:

@@ -51,3 +51,9 @@ func (ensembleProvider) Authenticates() bool          { return false }
 func (ensembleProvider) ValidID(string) bool          { return false }
 func (ensembleProvider) Matches(id, expr string) bool { return false }
 func (ensembleProvider) UserName(id string) string    { return id }
+
+// RefusesSilently reports whether a client that failed in this scheme gets no answer before its
+// connection is closed: the scheme is ensemble and its provider is configured.
+func (p *Providers) RefusesSilently(scheme *string) bool {
+	return scheme != nil && *scheme == SchemeEnsemble && p.byScheme[SchemeEnsemble] != nil
+}
