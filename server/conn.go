@@ -15,6 +15,10 @@ import (
 	"zk/server/watch"
 )
 
+// loginBytesMax bounds the first frame, a ConnectRequest: 45 bytes from every client known. Java takes up
+// to jute.maxbuffer from anybody.
+const loginBytesMax = 16 << 10
+
 // conn is one client connection.
 type conn struct {
 	srv    *Server
@@ -175,7 +179,11 @@ func (c *conn) consume(in []byte) (used int, ok bool) {
 			c.greeted = true
 		}
 		n := int(int32(binary.BigEndian.Uint32(rest)))
-		if n < 0 || n > c.srv.cfg.JuteMaxBuffer {
+		limit := c.srv.cfg.JuteMaxBuffer
+		if c.session == nil {
+			limit = min(limit, loginBytesMax)
+		}
+		if n < 0 || n > limit {
 			c.srv.log.Debug("frame length refused", "addr", c.remote, "length", n)
 			return used, false
 		}

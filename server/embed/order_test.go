@@ -49,7 +49,7 @@ func TestZxidsBehindLongRead(t *testing.T) {
 	r := start(t)
 	c := r.connect()
 	c.fill("/a", 20000)
-	for range 20 {
+	for range 8 {
 		var b []byte
 		n := 0
 		add := func(op jute.OpCode, body []byte) {
