@@ -17,6 +17,7 @@ func allowed() map[string]string {
 		"container-as-ephemeral": "createContainer with an ephemeral flag makes a container, also for what follows in the same multi: Java takes it for an ephemeral until it is applied",
 		"quota-garbage":          "limits on the root and limits that are not numbers do no harm: Java's apply thread can die of them",
 		"setWatches-read-filter": "catch-up events of setWatches pass the same READ filter as live events",
+		"login-frame":            "a connect request has at most 16 KiB: who has no session may not make the server hold a megabyte",
 		"multiRead-failed-body":  "a multiRead that cannot be decoded is answered with a MarshallingError alone: Java appends what it had read so far",
 		"fourletter-drain":       "input behind a four-letter word is drained before the close, so that the reply is not lost to a reset",
 	}

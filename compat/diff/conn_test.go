@@ -57,8 +57,6 @@ type event struct {
 	zxid jute.Zxid
 }
 
-func (e event) is(typ jute.EventType, path string) bool { return e.typ == typ && e.path == path }
-
 // want states the error code of the reply.
 func (r *result) want(code jute.Code) *result {
 	if !r.came {

@@ -71,6 +71,9 @@ func framingIn(s *script) {
 	d.end()
 }
 
+// loginBytesMax is the largest connect request we take.
+const loginBytesMax = 16 << 10
+
 // framingLargest sends frames of the largest length and one more.
 func framingLargest(s *script) {
 	c := s.conn("a")
@@ -84,10 +87,16 @@ func framingLargest(s *script) {
 	d.ok(exists(path, false), set(path, "", -1))
 	d.end()
 	r := newSession(9000)
-	r.Passwd = make([]byte, jute.MaxBufferDefault-29)
+	r.Passwd = make([]byte, loginBytesMax-29)
 	e := s.dial("e")
 	e.connect(r)
 	e.end()
+	s.dev("login-frame", func() {
+		r.Passwd = make([]byte, loginBytesMax-28)
+		f := s.dial("f")
+		_, alive := f.connect(r)
+		s.expect(!alive, "a connect request of %d bytes was taken", loginBytesMax+1)
+	})
 	r.Passwd = make([]byte, jute.MaxBufferDefault-28)
 	f := s.dial("f")
 	f.connect(r)

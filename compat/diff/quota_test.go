@@ -247,6 +247,18 @@ func quotaGarbage(s *script) {
 			c.look(del(node+"/zookeeper_limits", -1), del(node+"/zookeeper_stats", -1), del(node, -1))
 		}
 		c.ok(set(s.root, "alive", -1))
+		// Later cases count all nodes of the tree, which must be as many as on Java.
+		c.deleteBelow(s.root)
+		c.deleteBelow("/zookeeper/quota" + s.root)
+		c.look(del("/zookeeper/quota"+s.root, -1))
 		c.end()
 	})
+}
+
+// deleteBelow deletes every descendant of a node.
+func (c *conn) deleteBelow(path string) {
+	for _, name := range c.call(children(path, false)).list {
+		c.deleteBelow(path + "/" + name)
+		c.call(del(path+"/"+name, -1))
+	}
 }

@@ -137,17 +137,6 @@ func (s *script) zx(z jute.Zxid) string {
 	return fmt.Sprintf("+%d", n)
 }
 
-// abs is the zxid that zx would write as +n, for requests that carry one.
-func (s *script) abs(n int64) jute.Zxid {
-	z := s.base + jute.Zxid(n)
-	for _, k := range s.skips {
-		if k <= z {
-			z++
-		}
-	}
-	return z
-}
-
 // edge runs a step whose request cannot be decoded. Java sometimes spends a zxid on it, ours never
 // does: the zxids it takes are not counted, and in its replies the zxid is not shown.
 func (s *script) edge(f func()) {
