@@ -76,7 +76,6 @@ type key struct {
 	verdict Verdict
 	secret  bool   // the value is never printed
 	doc     string // one sentence
-	note    string // logged when the key is set; Ignore and Later have a standard one
 	// refuse returns what is wrong with a value that is refused, or "".
 	refuse func(value string) string
 	// field returns a pointer to where the value goes; nil: it only stays in Config.Raw.

@@ -192,10 +192,9 @@ func fieldText(k *key, c *Config) string {
 // expectStored sets the canonical value and each spelling, and wants the same field for all.
 func expectStored(t *testing.T, k *key, value string, spellings ...string) {
 	t.Helper()
-	want, l := assignAlone(k, value)
+	want, _ := assignAlone(k, value)
 	for _, s := range append(spellings, value) {
-		var got *Config
-		got, l = assignAlone(k, s)
+		got, l := assignAlone(k, s)
 		if len(l.errs) > 0 || len(got.Warnings) > 0 {
 			t.Errorf("%s=%s: %v %v", k.name, s, l.errs, got.Warnings)
 		} else if fieldText(k, got) != fieldText(k, want) {

@@ -34,7 +34,7 @@ func filled(t *testing.T, fs vfs.FS, tables, each, size int) (*Log, *acks) {
 
 func TestPurgeFreesAndKeeps(t *testing.T) {
 	fs := vfs.NewMem()
-	l, a := filled(t, fs, 10, 100, 5000)
+	l, _ := filled(t, fs, 10, 100, 5000)
 	before := tableBytes(t, l)
 	first, err := l.Purge(750)
 	if err != nil || first != 750 || l.CompleteFrom() != 750 {
@@ -60,7 +60,7 @@ func TestPurgeFreesAndKeeps(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l, a = openTestLog(t, fs, LogOptions{})
+	l, a := openTestLog(t, fs, LogOptions{})
 	if after := tableBytes(t, l); after > before/5 {
 		t.Fatalf("%d bytes left of %d", after, before)
 	}
