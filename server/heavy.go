@@ -54,6 +54,8 @@ func (s *Server) isHeavy(r *request) bool {
 	case jute.OpGetChildren, jute.OpGetChildren2:
 		n := s.tree.Find(l.path)
 		return n != tree.NoRef && s.tree.ChildCount(n) > stepNodes
+	case jute.OpGetEphemerals:
+		return s.tree.EphemeralCount(r.c.session.ID()) > stepNodes
 	case jute.OpGetAllChildrenNumber, jute.OpMultiRead, jute.OpSetWatches, jute.OpSetWatches2:
 		return true
 	}
@@ -67,9 +69,7 @@ func (c *conn) weigh(r *request) {
 	s := c.srv
 	s.lock.RLock()
 	r.heavy = s.isHeavy(r)
-	if n := s.tree.Find(r.local.path); r.op == jute.OpGetData && n != tree.NoRef {
-		r.bytes = len(s.tree.Data(n))
-	}
+	r.bytes = s.replyBytes(r)
 	s.lock.RUnlock()
 	q := &c.queue
 	q.mu.Lock()
@@ -82,6 +82,25 @@ func (c *conn) weigh(r *request) {
 	}
 }
 
+// replyBytes is about the size of a reply as things are. Called under the tree lock.
+func (s *Server) replyBytes(r *request) int {
+	const small, perPath = 128, 64
+	switch r.op {
+	case jute.OpGetData, jute.OpGetChildren, jute.OpGetChildren2:
+		n := s.tree.Find(r.local.path)
+		if n == tree.NoRef {
+			return small
+		}
+		if r.op == jute.OpGetData {
+			return small + len(s.tree.Data(n))
+		}
+		return small + perPath*s.tree.ChildCount(n)
+	case jute.OpGetEphemerals:
+		return small + perPath*s.tree.EphemeralCount(r.c.session.ID())
+	}
+	return small + len(r.local.path)
+}
+
 // runHeavy runs a long read in steps and appends its reply.
 func (c *conn) runHeavy(r *request) {
 	switch r.op {
@@ -91,6 +110,8 @@ func (c *conn) runHeavy(r *request) {
 		c.countNodes(r)
 	case jute.OpMultiRead:
 		c.multiRead(r)
+	case jute.OpGetEphemerals:
+		c.listEphemerals(r)
 	default:
 		c.setWatches(r)
 	}
@@ -300,16 +321,53 @@ func (c *conn) catchUpChild(path string, r *request) {
 	s.watches.Add(path, c, watch.StandardChild)
 }
 
-// appendEphemerals appends the session's ephemerals whose path starts with prefix; blank and "/" are all.
+// listEphemerals lists very many ephemerals of the session in steps. What comes or goes meanwhile may be
+// in the list or not.
+func (c *conn) listEphemerals(r *request) {
+	s := c.srv
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	list := []string{}
+	keep := underPrefix(r.local.path)
+	s.eachEphemeral(c.session.ID(), func(path string) {
+		if keep(path) {
+			list = append(list, path)
+		}
+	})
+	c.finish(r, jute.CodeOk, func(b []byte) []byte { return jute.AppendStrings(b, list) })
+}
+
+// eachEphemeral calls f for a session's ephemerals, and lets go of the tree's read lock, with which it is
+// called, now and then. A map may change while a loop over it is not running.
+func (s *Server) eachEphemeral(id jute.SessionID, f func(path string)) {
+	n := 0
+	s.tree.EachEphemeral(id, func(path string) {
+		f(path)
+		if n++; n%stepNodes == 0 {
+			s.lock.RUnlock()
+			s.lock.RLock()
+		}
+	})
+}
+
+// appendEphemerals appends the session's ephemerals whose path starts with prefix.
 func (s *Server) appendEphemerals(b []byte, id jute.SessionID, prefix string) []byte {
+	keep := underPrefix(prefix)
+	list := []string{}
+	s.tree.EachEphemeral(id, func(path string) {
+		if keep(path) {
+			list = append(list, path)
+		}
+	})
+	return jute.AppendStrings(b, list)
+}
+
+// underPrefix tells which paths start with prefix; blank and "/" are all.
+func underPrefix(prefix string) func(path string) bool {
 	// As Java's String.trim: control characters are blank too.
 	blank := strings.TrimFunc(prefix, func(r rune) bool { return r <= ' ' })
-	all := blank == "" || blank == tree.RootPath
-	list := []string{}
-	for _, p := range s.tree.Ephemerals(id, nil) {
-		if all || strings.HasPrefix(p, prefix) {
-			list = append(list, p)
-		}
+	if blank == "" || blank == tree.RootPath {
+		return func(string) bool { return true }
 	}
-	return jute.AppendStrings(b, list)
+	return func(path string) bool { return strings.HasPrefix(path, prefix) }
 }

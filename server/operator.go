@@ -214,9 +214,13 @@ func (o operator) Ephemerals() map[jute.SessionID][]string {
 	o.s.lock.RLock()
 	defer o.s.lock.RUnlock()
 	v := map[jute.SessionID][]string{}
-	o.s.tree.EphemeralSessions(func(id jute.SessionID, n int) {
-		v[id] = o.s.tree.Ephemerals(id, make([]string, 0, n))
-	})
+	o.s.tree.EphemeralSessions(func(id jute.SessionID, n int) { v[id] = make([]string, 0, n) })
+	for id := range v {
+		o.s.eachEphemeral(id, func(path string) { v[id] = append(v[id], path) })
+		if len(v[id]) == 0 { // its last one has gone meanwhile
+			delete(v, id)
+		}
+	}
 	return v
 }
 

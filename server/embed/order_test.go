@@ -103,3 +103,79 @@ func TestCloseBehindLongRead(t *testing.T) {
 		}
 	}
 }
+
+// TestManyEphemerals: a session with very many ephemerals lists them in steps, at once or behind a write,
+// while others come and go.
+func TestManyEphemerals(t *testing.T) {
+	r := start(t)
+	c, other := r.connect(), r.connect()
+	const n = 5000
+	for i := 0; i < n; {
+		var parts []part
+		for ; i < n && len(parts) < 500; i++ {
+			parts = append(parts, part{jute.OpCreate, create(fmt.Sprintf("/e%05d", i), "", jute.FlagEphemeral)})
+		}
+		c.ok(jute.OpMulti, multi(parts...))
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			_, err := other.try(jute.OpDelete, remove(fmt.Sprintf("/e%05d", i%1000)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	for i := range 30 {
+		b := c.request(jute.OpGetEphemerals, onePath("/e04"))
+		b = append(b, c.request(jute.OpCreate, create(fmt.Sprintf("/e04new%d", i), "", jute.FlagEphemeral))...)
+		b = append(b, c.request(jute.OpGetEphemerals, onePath("/e04"))...)
+		if _, err := c.nc.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		for k := range 3 {
+			rep, err := c.recv()
+			if err != nil || rep.Err != jute.CodeOk {
+				t.Fatal(rep.Err, err)
+			}
+			if k == 1 {
+				continue
+			}
+			d := jute.NewDecoder(rep.body, 1<<20)
+			if got, want := len(d.Strings()), 1000+i+k/2; got != want {
+				t.Fatalf("round %d: %d ephemerals, want %d", i, got, want)
+			}
+		}
+	}
+	r.word("dump")
+	close(stop)
+	<-done
+}
+
+// TestManyListsBehindWrite: lists that are short each, but many, get their replies all the same.
+func TestManyListsBehindWrite(t *testing.T) {
+	r := start(t)
+	c := r.connect()
+	c.ok(jute.OpCreate, create("/a", "", 0))
+	for i := range 900 {
+		c.ok(jute.OpCreate, create(fmt.Sprintf("/a/%0100d", i), "", 0))
+	}
+	b := c.request(jute.OpSetData, setData("/a", "x", -1))
+	const lists = 500
+	for range lists {
+		b = append(b, c.request(jute.OpGetChildren, read("/a", false))...)
+	}
+	go func() { _, _ = c.nc.Write(b) }()
+	for range lists + 1 {
+		if rep, err := c.recv(); err != nil || rep.Err != jute.CodeOk {
+			t.Fatal(rep.ReplyHeader, err)
+		}
+	}
+}

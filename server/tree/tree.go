@@ -230,6 +230,17 @@ func (t *Tree) Ephemerals(id jute.SessionID, dst []string) []string {
 	return dst
 }
 
+// EachEphemeral calls yield with the path of each ephemeral of the session. The tree may change during a
+// call of yield, which may let go of the lock.
+func (t *Tree) EachEphemeral(id jute.SessionID, yield func(path string)) {
+	for p := range t.ephemerals[id] {
+		yield(p)
+	}
+}
+
+// EphemeralCount is the number of ephemerals of the session.
+func (t *Tree) EphemeralCount(id jute.SessionID) int { return len(t.ephemerals[id]) }
+
 // EphemeralSessions calls yield for each session that owns ephemerals, with how many.
 func (t *Tree) EphemeralSessions(yield func(id jute.SessionID, n int)) {
 	for id, set := range t.ephemerals {
