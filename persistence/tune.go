@@ -8,7 +8,7 @@ const (
 	tableBlockBytes = 32 << 10
 	// stateL0Tables is how many flushes pile up before they are merged: each merge writes all nodes that
 	// changed in any of them, and most writes go to the same nodes over and over.
-	stateL0Tables = 8
+	stateL0Tables = 12
 )
 
 // tuneState sets what makes the write-behind of the tree cheap.

@@ -20,7 +20,7 @@ type Limits struct {
 // DefaultLimits are a compromise between the redo after a crash, which is some 30,000 transactions at
 // most together with the state store's own flushes, and writing nodes that change often less often.
 func DefaultLimits() Limits {
-	return Limits{FreezeTxns: 8000, FreezeBytes: 6 << 20, FreezeAge: time.Second}
+	return Limits{FreezeTxns: 10000, FreezeBytes: 12 << 20, FreezeAge: time.Second}
 }
 
 // throttleFactor times the freeze limits is where the apply loop waits for the state store.
