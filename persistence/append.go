@@ -33,6 +33,7 @@ type pipeline struct {
 	work     sync.Cond // the appender waits here: entries queued and a free flight, or stopping
 	room     sync.Cond // the owner waits here for held to fall
 	queue    []Entry   // queue[head:] waits; guarded by mu
+	queued   int       // bytes that wait; guarded by mu
 	head     int
 	held     int       // bytes taken and not given back; guarded by mu
 	waiting  bool      // the owner waits for room; guarded by mu
@@ -108,7 +109,8 @@ func (p *pipeline) append(e Entry) error {
 		return nil
 	}
 	p.queue = append(p.queue, e)
-	wake := p.idle && len(p.free) > 0
+	p.queued += len(e.Bytes)
+	wake := p.idle && p.runnable()
 	p.mu.Unlock()
 	if wake {
 		p.work.Signal()
@@ -166,7 +168,8 @@ func (p *pipeline) runnable() bool {
 	case p.applying:
 		return false
 	case p.head < len(p.queue):
-		return len(p.free) > 0
+		// While a sync is under way little is left to gather: each write costs a sync of its own.
+		return len(p.free) == flightsMax || len(p.free) > 0 && (p.queued >= gatherBytes || p.stopping)
 	}
 	return p.stopping
 }
@@ -179,6 +182,7 @@ func (p *pipeline) fill(f *flight) {
 		n++
 	}
 	f.entries = append(f.entries, p.queue[p.head:n]...)
+	p.queued -= f.bytes
 	clear(p.queue[p.head:n]) // the memory of entries must not hang on the queue
 	p.head = n
 	if p.head == len(p.queue) {
@@ -278,7 +282,7 @@ func (p *pipeline) land(f *flight, before *time.Time) {
 	f.entries, f.bytes = nil, 0
 	p.mu.Lock()
 	p.free = append(p.free, f)
-	wake := p.idle && p.head < len(p.queue)
+	wake := p.idle && p.runnable()
 	p.mu.Unlock()
 	if wake {
 		p.work.Signal()
