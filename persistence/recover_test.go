@@ -367,7 +367,8 @@ func TestPairPowerCut(t *testing.T) {
 				t.Fatalf("%d%% round %d: acknowledged %v, logged %v, applied %v", percent, round, acked, logged, applied)
 			}
 			readRange(t, r2.Log, applied+1, logged, 500)
-			if err := errors.Join(r.Close(), r2.Close()); err != nil {
+			// The log first: what is still on its way goes to the state.
+			if err := errors.Join(r.Log.Close(), r.Close(), r2.Close()); err != nil {
 				t.Fatal(err)
 			}
 		}

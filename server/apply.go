@@ -243,6 +243,12 @@ func (c *conn) runQueue() {
 func (c *conn) runQueuedHeavy(r *request) {
 	s := c.srv
 	defer s.work.Done()
+	finished := false
+	defer func() {
+		if !finished { // it has panicked
+			c.abandonQueue()
+		}
+	}()
 	defer c.recoverPanic()
 	c.flush()
 	c.await() // for room for the reply
@@ -250,8 +256,21 @@ func (c *conn) runQueuedHeavy(r *request) {
 		c.runHeavy(r)
 	}
 	s.outstanding.Add(-1)
+	finished = true
 	s.runRest(c)
 	c.flush()
+}
+
+// abandonQueue drops what is queued behind a heavy read that has panicked. No write is among it.
+func (c *conn) abandonQueue() {
+	q := &c.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.busy = false
+	c.srv.outstanding.Add(-int64(q.n))
+	for q.head != nil {
+		q.pop()
+	}
 }
 
 // runRest goes on with the queue after a long read at its head.

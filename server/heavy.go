@@ -130,9 +130,34 @@ func (c *conn) finish(r *request, code jute.Code, body func([]byte) []byte) {
 	c.noteReply(r.op, r.xid, zxid, size)
 }
 
-// walk opens a walk after the checks of the request, or gives the error. It sets no watch: that comes with
-// the reply, as clients drop an event of a watch whose reply they have not had.
-func (c *conn) walk(r *request, open func(tree.Ref) *tree.Walk) (*tree.Walk, jute.Code) {
+// read runs f under the tree's read lock, which a panic in f doesn't keep.
+func (s *Server) read(f func()) {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	f()
+}
+
+// walk goes over many nodes in steps. end makes the reply, in the same hold of the lock as the last step.
+func (c *conn) walk(r *request, open func(tree.Ref) *tree.Walk, end func(*tree.Walk)) {
+	s := c.srv
+	w, code := c.openWalk(r, open)
+	if code != jute.CodeOk {
+		s.read(func() { c.finish(r, code, nil) })
+		return
+	}
+	defer c.closeWalk(w)
+	for done := false; !done; {
+		s.read(func() {
+			if done = w.Step(stepNodes); done {
+				end(w)
+			}
+		})
+	}
+}
+
+// openWalk opens a walk after the checks of the request, or gives the error. It sets no watch: that comes
+// with the reply, as clients drop an event of a watch whose reply they have not had.
+func (c *conn) openWalk(r *request, open func(tree.Ref) *tree.Walk) (*tree.Walk, jute.Code) {
 	s := c.srv
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -145,71 +170,42 @@ func (c *conn) walk(r *request, open func(tree.Ref) *tree.Walk) (*tree.Walk, jut
 
 func (c *conn) closeWalk(w *tree.Walk) {
 	c.srv.lock.Lock()
+	defer c.srv.lock.Unlock()
 	w.Close()
-	c.srv.lock.Unlock()
 }
 
 func (c *conn) listChildren(r *request) {
 	s := c.srv
-	w, code := c.walk(r, s.tree.OpenChildren)
-	if code != jute.CodeOk {
-		s.lock.RLock()
-		c.finish(r, code, nil)
-		s.lock.RUnlock()
-		return
-	}
-	defer c.closeWalk(w)
-	for {
-		s.lock.RLock()
-		if w.Step(stepNodes) {
-			break
+	c.walk(r, s.tree.OpenChildren, func(w *tree.Walk) {
+		if w.Node() == tree.NoRef {
+			c.finish(r, jute.CodeNoNode, nil)
+			return
 		}
-		s.lock.RUnlock()
-	}
-	defer s.lock.RUnlock()
-	if w.Node() == tree.NoRef {
-		c.finish(r, jute.CodeNoNode, nil)
-		return
-	}
-	if r.local.watch {
-		s.watches.Add(r.local.path, c, watch.StandardChild)
-	}
-	c.finish(r, jute.CodeOk, func(b []byte) []byte {
-		if names, n, ok := w.Names(); ok {
-			b = append(jute.AppendInt32(b, int32(n)), names...)
-		} else {
-			b = s.appendChildren(b, w.Node())
+		if r.local.watch {
+			s.watches.Add(r.local.path, c, watch.StandardChild)
 		}
-		if r.op == jute.OpGetChildren2 {
-			b = s.appendStat(b, w.Node())
-		}
-		return b
+		c.finish(r, jute.CodeOk, func(b []byte) []byte {
+			if names, n, ok := w.Names(); ok {
+				b = append(jute.AppendInt32(b, int32(n)), names...)
+			} else {
+				b = s.appendChildren(b, w.Node())
+			}
+			if r.op == jute.OpGetChildren2 {
+				b = s.appendStat(b, w.Node())
+			}
+			return b
+		})
 	})
 }
 
 func (c *conn) countNodes(r *request) {
-	s := c.srv
-	w, code := c.walk(r, s.tree.OpenCount)
-	if code != jute.CodeOk {
-		s.lock.RLock()
-		c.finish(r, code, nil)
-		s.lock.RUnlock()
-		return
-	}
-	defer c.closeWalk(w)
-	for {
-		s.lock.RLock()
-		if w.Step(stepNodes) {
-			break
+	c.walk(r, c.srv.tree.OpenCount, func(w *tree.Walk) {
+		n := w.Count()
+		if r.local.path == "" {
+			n++ // Java has the root under "" and "/", and counts what starts with the path
 		}
-		s.lock.RUnlock()
-	}
-	defer s.lock.RUnlock()
-	n := w.Count()
-	if r.local.path == "" {
-		n++ // Java has the root under "" and "/", and counts what starts with the path
-	}
-	c.finish(r, jute.CodeOk, func(b []byte) []byte { return jute.AppendInt32(b, int32(n)) })
+		c.finish(r, jute.CodeOk, func(b []byte) []byte { return jute.AppendInt32(b, int32(n)) })
+	})
 }
 
 // multiRead answers each part as it would be alone (reference client-protocol, section 8).
@@ -217,9 +213,7 @@ func (c *conn) multiRead(r *request) {
 	s := c.srv
 	var b []byte
 	for _, op := range r.local.multi {
-		s.lock.RLock()
-		b = c.readPart(b, op, r.local.ids)
-		s.lock.RUnlock()
+		s.read(func() { b = c.readPart(b, op, r.local.ids) })
 		if len(b) > multiReadBytesMax {
 			s.log.Warn("reply of a multiRead is too large", "session", c.sid.Load(), "bytes", len(b))
 			c.shutdown()
@@ -253,11 +247,11 @@ func (c *conn) setWatches(r *request) {
 	for i, list := range lists {
 		for len(list) > 0 {
 			n := min(len(list), stepNodes/4)
-			s.lock.RLock()
-			for _, p := range list[:n] {
-				visit[i](p, r)
-			}
-			s.lock.RUnlock()
+			s.read(func() {
+				for _, p := range list[:n] {
+					visit[i](p, r)
+				}
+			})
 			list = list[n:]
 		}
 	}

@@ -165,17 +165,21 @@ func (c *conn) refuse(h *jute.RequestHeader, code jute.Code) bool {
 	return true
 }
 
+// queueMax is how many requests of one connection may be in flight, whatever globalOutstandingLimit says.
+const queueMax = 10000
+
 // limitOutstanding stops reading a connection that has requests in flight while the server has too many
 // (globalOutstandingLimit).
 func (c *conn) limitOutstanding() {
+	c.queue.mu.Lock()
+	n := c.queue.n
+	c.queue.mu.Unlock()
 	limit := int64(c.srv.cfg.GlobalOutstandingLimit)
-	if limit <= 0 || c.srv.outstanding.Load() < limit {
+	if n < queueMax && (limit <= 0 || c.srv.outstanding.Load() < limit) {
 		return
 	}
 	c.flush()
-	c.queue.mu.Lock()
-	half := c.queue.n / 2
-	c.queue.mu.Unlock()
+	half := n / 2
 	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.n <= half })
 }
 
