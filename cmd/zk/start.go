@@ -10,8 +10,8 @@ import (
 	"zk/server/embed"
 )
 
-// gcPercent keeps the heap close to what is in use. The tree lies outside of it, so a collection is cheap:
-// with 1 M znodes this saves 150 MB for 1 to 2 % of the time. GOGC in the environment wins.
+// gcPercent keeps the heap close to what is in use. The znodes lie outside of it, so there is little to
+// mark and a collection is cheap. GOGC in the environment wins.
 const gcPercent = 50
 
 // startEmbedded starts the server in this process.

@@ -2,7 +2,9 @@ package gozk
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -97,7 +99,10 @@ func testLargeValues(r *rig) {
 	}
 	victim := r.connect(r.Server.Addr, 10*time.Second)
 	_, err = victim.Set(r.root+"/big", make([]byte, 1100_000), -1)
-	r.fails(err, zk.ErrConnectionClosed)
+	// The server closes as soon as it has read the length: the client may still be writing.
+	if write := (*net.OpError)(nil); !errors.Is(err, zk.ErrConnectionClosed) && !errors.As(err, &write) {
+		r.t.Fatalf("a request of more than jute.maxbuffer: %v, want a closed connection", err)
+	}
 	_, stat, err := r.zk.Exists(r.root + "/big")
 	r.must(err)
 	if stat.Version != 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -334,14 +335,19 @@ func (s *Server) gone() {
 	s.cmd, s.exited = nil, nil
 }
 
-// FreePort returns a TCP port that is free on loopback at this moment.
+// FreePort returns a TCP port that is free on loopback at this moment. It lies below the range from which
+// the system gives ports to clients: one of those, dialling a server that is down, could meet itself.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("harness: finding a free port: %w", err)
+	const low, high, tries = 10000, 32000, 200
+	var err error
+	for range tries {
+		port := low + rand.IntN(high-low)
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("harness: finding a free port: %w", err)
 }
 
 // logBytesMax bounds what is kept of a server's output.
