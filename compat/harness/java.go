@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -43,8 +44,13 @@ var javaClassPath = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lib := filepath.Join(root, ".cache", "java-zk-"+JavaVersion, "lib")
 	conf := filepath.Join(root, "compat", "java")
+	pom, err := os.ReadFile(filepath.Join(conf, "pom.xml"))
+	if err != nil {
+		return "", fmt.Errorf("harness: reading the list of jars: %w", err)
+	}
+	// The folder is named after the list, so that a longer list is fetched anew.
+	lib := filepath.Join(root, ".cache", "java-zk-"+JavaVersion, fmt.Sprintf("lib-%x", sha256.Sum256(pom))[:16])
 	classPath := conf + string(os.PathListSeparator) + filepath.Join(lib, "*")
 	if _, err := os.Stat(filepath.Join(lib, "zookeeper-"+JavaVersion+".jar")); err == nil {
 		return classPath, nil
