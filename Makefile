@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build check vet lint deps unit compat race fuzz bench test tools clean
+.PHONY: help run build check vet lint deps unit compat race fuzz bench test soak tools clean
 
 # The binary that ships is static; race tests switch cgo on for themselves.
 export CGO_ENABLED ?= 0
@@ -19,6 +19,8 @@ CONFIG ?=
 # Seconds that all fuzz targets share in `make fuzz`.
 FUZZ_SECONDS ?= 60
 BENCH ?= .
+# Which parts of `make soak`; empty means all.
+SOAK ?=
 # The server that the compat suites run against: ours, or java for Apache ZooKeeper.
 ZK_COMPAT_SERVER ?= ours
 export ZK_COMPAT_SERVER
@@ -64,6 +66,9 @@ bench: ## Go benchmarks; BENCH=regexp
 
 test: ## everything that CI runs, with the seconds of each part
 	@.ci/parts
+
+soak: ## the long forms of the tests; SOAK_MINUTES=10 each, SOAK='names' for some of them
+	@.ci/soak $(SOAK)
 
 tools: ## fetch and show the pinned tools
 	go run $(STATICCHECK) -version
