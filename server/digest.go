@@ -4,7 +4,7 @@ import (
 	"sync"
 
 	"zk/jute"
-	"zk/server/fourletter"
+	"zk/server/figures"
 )
 
 const (
@@ -17,9 +17,9 @@ const (
 // digestLog records the tree's digest now and then, and compares it with what the proposer computed.
 type digestLog struct {
 	mu      sync.Mutex
-	ring    [digestsKept]fourletter.Digest // guarded by mu
-	n       int                            // guarded by mu; ever recorded
-	differs bool                           // owned by Apply: said already
+	ring    [digestsKept]figures.Digest // guarded by mu
+	n       int                         // guarded by mu; ever recorded
+	differs bool                        // owned by Apply: said already
 }
 
 // check compares the digest of the tree after zxid with the proposal's. Called under the tree lock. A
@@ -43,15 +43,15 @@ func (l *digestLog) record(zxid jute.Zxid, value int64) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ring[l.n%digestsKept] = fourletter.Digest{Zxid: zxid, Value: value}
+	l.ring[l.n%digestsKept] = figures.Digest{Zxid: zxid, Value: value}
 	l.n++
 }
 
 // list gives the recorded digests, oldest first.
-func (l *digestLog) list() []fourletter.Digest {
+func (l *digestLog) list() []figures.Digest {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var v []fourletter.Digest
+	var v []figures.Digest
 	for i := max(0, l.n-digestsKept); i < l.n; i++ {
 		v = append(v, l.ring[i%digestsKept])
 	}

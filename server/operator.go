@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"zk/jute"
+	"zk/server/figures"
 	"zk/server/fourletter"
 	"zk/server/metrics"
 	"zk/server/tree"
@@ -46,29 +47,38 @@ func (c *conn) fourLetter(word fourletter.Word, in []byte, used int) (int, bool)
 	return used, false
 }
 
-// operator is the server as four-letter words see it; c is the connection that asks.
+// Figures is what the server shows to operators.
+func (s *Server) Figures() figures.Server { return operator{s: s} }
+
+// operator is the server as its operators see it; c is the connection that asks, nil when none does.
 type operator struct {
 	s *Server
 	c *conn
 }
 
-var _ fourletter.Server = operator{}
+var _ figures.Server = operator{}
 
 func (o operator) Serving() bool   { return o.s.serving.Load() }
 func (o operator) ReadOnly() bool  { return false }
-func (o operator) Version() string { return fourletter.BuildVersion() }
+func (o operator) Version() string { return figures.BuildVersion() }
 
-func (o operator) Stats() fourletter.Stats {
+func (o operator) Stats() figures.Stats {
 	s := o.s
 	low, avg, high := s.met.Server.RequestLatency.Snapshot()
 	s.lock.RLock()
 	counts := s.tree.Counts()
 	s.lock.RUnlock()
-	return fourletter.Stats{
+	return figures.Stats{
 		LatencyMin: low, LatencyAvg: avg, LatencyMax: high, Received: s.met.Server.PacketsReceived.Value(),
 		Sent: s.met.Server.PacketsSent.Value(), Connections: int64(s.connCount()), Outstanding: s.outstanding.Load(),
-		Zxid: counts.LastZxid, Mode: fourletter.ModeStandalone, NodeCount: counts.Nodes + 1,
+		Zxid: counts.LastZxid, Mode: figures.ModeStandalone, NodeCount: counts.Nodes + 1,
+		Responses: sizes(&s.met.Server.ResponseSizes), Proposals: sizes(&s.met.Server.ProposalSizes), UptimeMillis: s.nowMillis(),
+		FsyncThresholdExceeded: s.met.Server.FsyncThresholdExceeded.Value(), AuthFailed: s.met.Server.AuthFailed.Value(),
 	}
+}
+
+func sizes(s *metrics.Sizes) figures.Sizes {
+	return figures.Sizes{Last: s.Last(), Min: s.Min(), Max: s.Max()}
 }
 
 func (s *Server) connCount() int {
@@ -77,10 +87,10 @@ func (s *Server) connCount() int {
 	return len(s.conns)
 }
 
-func (o operator) Connections() []fourletter.Conn {
+func (o operator) Connections() []figures.Conn {
 	list := o.s.connections()
 	slices.SortFunc(list, func(a, b *conn) int { return a.since.Compare(b.since) })
-	v := make([]fourletter.Conn, 0, len(list))
+	v := make([]figures.Conn, 0, len(list))
 	for _, c := range list {
 		v = append(v, c.describe(c == o.c))
 	}
@@ -88,14 +98,14 @@ func (o operator) Connections() []fourletter.Conn {
 }
 
 // describe gives what cons and stat show.
-func (c *conn) describe(asking bool) fourletter.Conn {
+func (c *conn) describe(asking bool) figures.Conn {
 	st := &c.stats
 	c.queue.mu.Lock()
 	queued := c.queue.n
 	c.queue.mu.Unlock()
-	v := fourletter.Conn{
+	v := figures.Conn{
 		Remote: c.remote, InterestOps: 1, Queued: int64(queued), Received: st.received.Load(), Sent: st.sent.Load(),
-		Session: jute.SessionID(c.sid.Load()), LastOp: fourletter.OpNone, Established: c.since,
+		Session: jute.SessionID(c.sid.Load()), LastOp: figures.OpNone, Established: c.since,
 		TimeoutMillis: int64(c.timeout.Load()), LastCxid: st.lastCxid.Load(), LastZxid: jute.Zxid(st.lastZxid.Load()),
 		LastResponseMillis: st.lastResponse.Load(), LastLatency: st.lastLat.Load(), MinLatency: max(st.minLat.Load(), 0),
 		MaxLatency: st.maxLat.Load(),
@@ -169,10 +179,10 @@ func opName(op jute.OpCode) string {
 	case jute.OpCloseSession:
 		return "CLOS"
 	}
-	return fourletter.OpNone
+	return figures.OpNone
 }
 
-func (o operator) Conf() fourletter.Conf {
+func (o operator) Conf() figures.Conf {
 	s := o.s
 	data, log := s.opt.DirSizes()
 	port := s.cfg.ClientPort
@@ -181,7 +191,7 @@ func (o operator) Conf() fourletter.Conf {
 			port = a.Port
 		}
 	}
-	return fourletter.Conf{
+	return figures.Conf{
 		ClientPort: port, SecureClientPort: -1, DataDir: versionDir(s.cfg.DataDir), DataDirBytes: data, DataLogDir: versionDir(s.cfg.DataLogDir),
 		DataLogDirBytes: log, TickTimeMillis: s.cfg.TickTime.Milliseconds(), MaxClientCnxns: int64(s.cfg.MaxClientCnxns),
 		MinSessionTimeoutMillis: s.cfg.MinSessionTimeout.Milliseconds(), MaxSessionTimeoutMillis: s.cfg.MaxSessionTimeout.Milliseconds(),
@@ -202,34 +212,42 @@ func (s *Server) wall(millis int64) time.Time {
 	return time.Now().Add(time.Duration(millis-s.nowMillis()) * time.Millisecond)
 }
 
-func (o operator) Sessions() fourletter.Sessions {
-	v := &fourletter.SessionBuckets{Count: o.s.tracker.Count()}
+func (o operator) Sessions() figures.Sessions {
+	v := &figures.SessionBuckets{Count: o.s.tracker.Count()}
 	for _, b := range o.s.tracker.Buckets() {
-		v.Buckets = append(v.Buckets, fourletter.SessionBucket{At: o.s.wall(b.At), IDs: b.IDs})
+		v.Buckets = append(v.Buckets, figures.SessionBucket{At: o.s.wall(b.At), AtMillis: b.At, IDs: b.IDs})
 	}
-	return fourletter.Sessions{Tracked: v}
+	return figures.Sessions{Tracked: v}
 }
 
 func (o operator) Ephemerals() map[jute.SessionID][]string {
-	o.s.lock.RLock()
-	defer o.s.lock.RUnlock()
 	v := map[jute.SessionID][]string{}
-	o.s.tree.EphemeralSessions(func(id jute.SessionID, n int) { v[id] = make([]string, 0, n) })
+	o.s.lock.RLock()
+	o.s.tree.EphemeralSessions(func(id jute.SessionID, _ int) { v[id] = nil })
+	o.s.lock.RUnlock()
 	for id := range v {
-		o.s.eachEphemeral(id, func(path string) { v[id] = append(v[id], path) })
-		if len(v[id]) == 0 { // its last one has gone meanwhile
+		if v[id] = o.s.ephemeralsOf(id); len(v[id]) == 0 { // its last one has gone meanwhile
 			delete(v, id)
 		}
 	}
 	return v
 }
 
-func (o operator) ConnectionBuckets() []fourletter.ConnBucket {
+// ephemeralsOf lists a session's ephemerals in steps.
+func (s *Server) ephemeralsOf(id jute.SessionID) []string {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	list := make([]string, 0, s.tree.EphemeralCount(id))
+	s.eachEphemeral(id, func(path string) { list = append(list, path) })
+	return list
+}
+
+func (o operator) ConnectionBuckets() []figures.ConnBucket {
 	s := o.s
 	interval := max(s.cfg.SessionlessCnxnTimeout.Milliseconds(), 1)
-	byEnd := map[int64][]fourletter.ConnRef{}
+	byEnd := map[int64][]figures.ConnRef{}
 	for _, c := range s.connections() {
-		ref := fourletter.ConnRef{Remote: c.remote, Session: jute.SessionID(c.sid.Load())}
+		ref := figures.ConnRef{Remote: c.remote, Session: jute.SessionID(c.sid.Load())}
 		end := c.since.Sub(s.start).Milliseconds() + interval
 		if ref.Session != 0 {
 			end = c.stats.lastResponse.Load() + int64(c.timeout.Load())
@@ -237,22 +255,22 @@ func (o operator) ConnectionBuckets() []fourletter.ConnBucket {
 		end = (end/interval + 1) * interval // idle connections are looked for once an interval
 		byEnd[end] = append(byEnd[end], ref)
 	}
-	v := make([]fourletter.ConnBucket, 0, len(byEnd))
+	v := make([]figures.ConnBucket, 0, len(byEnd))
 	for end, refs := range byEnd {
-		v = append(v, fourletter.ConnBucket{At: s.wall(end), Conns: refs})
+		v = append(v, figures.ConnBucket{At: s.wall(end), Conns: refs})
 	}
-	slices.SortFunc(v, func(a, b fourletter.ConnBucket) int { return a.At.Compare(b.At) })
+	slices.SortFunc(v, func(a, b figures.ConnBucket) int { return a.At.Compare(b.At) })
 	return v
 }
 
 func (o operator) DirSizes() (dataBytes, logBytes int64) { return o.s.opt.DirSizes() }
-func (o operator) Digests() []fourletter.Digest          { return o.s.digests.list() }
+func (o operator) Digests() []figures.Digest             { return o.s.digests.list() }
 
-func (o operator) Environment() []fourletter.KeyValue {
-	return fourletter.HostEnvironment(o.Version())
+func (o operator) Environment() []figures.KeyValue {
+	return figures.HostEnvironment(o.Version())
 }
 
-func (o operator) MonitorHead() []fourletter.KeyValue { return nil }
+func (o operator) MonitorHead() []figures.KeyValue { return nil }
 
 func (o operator) AppendMonitor(dst []byte) []byte {
 	form := metrics.FormDefault
@@ -262,9 +280,9 @@ func (o operator) AppendMonitor(dst []byte) []byte {
 	return o.s.met.AppendMntr(dst, form, time.Now())
 }
 
-func (o operator) WatchSummary() fourletter.WatchSummary {
+func (o operator) WatchSummary() figures.WatchSummary {
 	v := o.s.watches.Summary()
-	return fourletter.WatchSummary{Watchers: v.Watchers, Paths: v.Paths, Watches: v.Watches}
+	return figures.WatchSummary{Watchers: v.Watchers, Paths: v.Paths, Watches: v.Watches}
 }
 
 func (o operator) EachWatch(f func(path string, session jute.SessionID)) {

@@ -14,6 +14,7 @@ import (
 	"zk/conf"
 	"zk/jute"
 	"zk/server/auth"
+	"zk/server/figures"
 	"zk/server/fourletter"
 	"zk/server/metrics"
 	"zk/server/prep"
@@ -134,7 +135,7 @@ func New(o Options) (*Server, error) {
 	if o.Secret != nil {
 		s.passwords = session.NewPasswords(o.Secret)
 	}
-	s.traceMask.Store(fourletter.DefaultTraceMask)
+	s.traceMask.Store(figures.DefaultTraceMask)
 	// A standalone server numbers its sessions as server 1, as Java does.
 	s.ids = session.NewIDGenerator(uint8(max(o.Config.ServerID, 1)), time.Now().UnixMilli(), o.Rand)
 	now := s.nowMillis()

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"zk/cmd/internal/shell"
-	"zk/server/fourletter"
+	"zk/server/figures"
 )
 
 // completeTimeout bounds what the Tab key asks of the server.
@@ -55,7 +55,7 @@ func cliCommand(env environment) *cli.Command {
 
 // runShell runs zk cli on a terminal, when both ends are one, or on plain streams.
 func runShell(ctx context.Context, env environment, args []string) int {
-	opts := shell.Options{Out: env.stdout, Err: env.stderr, Version: fourletter.BuildVersion()}
+	opts := shell.Options{Out: env.stdout, Err: env.stderr, Version: figures.BuildVersion()}
 	in, _ := env.stdin.(*os.File)
 	out, _ := env.stdout.(*os.File)
 	if !isTerminal(in) || !isTerminal(out) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"zk/server/fourletter"
+	"zk/server/figures"
 )
 
 func versionCommand(env environment) *cli.Command {
@@ -15,7 +15,7 @@ func versionCommand(env environment) *cli.Command {
 		Name:  "version",
 		Usage: "print the version",
 		Action: func(*cli.Context) error {
-			_, err := fmt.Fprint(env.stdout, versionText(fourletter.BuildVersion()))
+			_, err := fmt.Fprint(env.stdout, versionText(figures.BuildVersion()))
 			return err
 		},
 	}

@@ -171,6 +171,7 @@ func (n *Node) storeOptions() persistence.Options {
 	o.Log.OnFsync = func(took time.Duration) {
 		n.met.FsyncTime.ObserveDuration(took)
 		if limit := n.cfg.FsyncWarningThreshold; limit > 0 && took > limit {
+			n.met.Server.FsyncThresholdExceeded.Inc()
 			n.log.Warn("slow sync of the transaction log", "took", took, "threshold", limit)
 		}
 	}

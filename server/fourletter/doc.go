@@ -1,7 +1,7 @@
 // Package fourletter answers ZooKeeper's four-letter words: the plain text commands (ruok, srvr, mntr
 // ...) that scripts, agents and operators send to a client port instead of a session.
 //
-// It only renders. What it shows comes through the interface Server; it opens no connection, keeps no
+// It only renders. What it shows comes through figures.Server; it opens no connection, keeps no
 // state and reads no clock. The connection that receives a word does this:
 //
 //	word, known := Lookup(first four bytes)       before the first frame only; not known: it is a frame

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"zk/jute"
+	"zk/server/figures"
 	"zk/server/metrics/javatext"
 )
 
@@ -23,7 +24,7 @@ func (r *reply) dump() {
 	r.connectionBuckets()
 }
 
-func (r *reply) sessions(s Sessions) {
+func (r *reply) sessions(s figures.Sessions) {
 	if s.Local != nil {
 		r.text("Local ")
 		r.sessionBuckets(s.Local)
@@ -47,7 +48,7 @@ func (r *reply) sessions(s Sessions) {
 	}
 }
 
-func (r *reply) sessionBuckets(s *SessionBuckets) {
+func (r *reply) sessionBuckets(s *figures.SessionBuckets) {
 	r.text("Session ")
 	r.bucketsHead(len(s.Buckets), s.Count)
 	for _, b := range s.Buckets {

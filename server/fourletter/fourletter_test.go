@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"zk/jute"
+	"zk/server/figures"
 )
 
 const javaVersion = "3.9.5-293c895a8d966a3ecb92872be4a1daf87d725da2, built on 2026-02-11 20:18 UTC"
@@ -19,17 +19,17 @@ const javaVersion = "3.9.5-293c895a8d966a3ecb92872be4a1daf87d725da2, built on 20
 // fakeServer answers from its fields.
 type fakeServer struct {
 	notServing, readOnly  bool
-	stats                 Stats
-	conns                 []Conn
-	conf                  Conf
-	sessions              Sessions
+	stats                 figures.Stats
+	conns                 []figures.Conn
+	conf                  figures.Conf
+	sessions              figures.Sessions
 	ephemerals            map[jute.SessionID][]string
-	connBuckets           []ConnBucket
-	digests               []Digest
-	monitorHead           []KeyValue
+	connBuckets           []figures.ConnBucket
+	digests               []figures.Digest
+	monitorHead           []figures.KeyValue
 	monitor               string
 	watches               []watch
-	summary               WatchSummary
+	summary               figures.WatchSummary
 	statResets, connReset int
 	mask                  int64
 }
@@ -37,22 +37,24 @@ type fakeServer struct {
 func (f *fakeServer) Serving() bool                           { return !f.notServing }
 func (f *fakeServer) ReadOnly() bool                          { return f.readOnly }
 func (f *fakeServer) Version() string                         { return javaVersion }
-func (f *fakeServer) Stats() Stats                            { return f.stats }
-func (f *fakeServer) Connections() []Conn                     { return f.conns }
-func (f *fakeServer) Conf() Conf                              { return f.conf }
-func (f *fakeServer) Sessions() Sessions                      { return f.sessions }
+func (f *fakeServer) Stats() figures.Stats                    { return f.stats }
+func (f *fakeServer) Connections() []figures.Conn             { return f.conns }
+func (f *fakeServer) Conf() figures.Conf                      { return f.conf }
+func (f *fakeServer) Sessions() figures.Sessions              { return f.sessions }
 func (f *fakeServer) Ephemerals() map[jute.SessionID][]string { return f.ephemerals }
-func (f *fakeServer) ConnectionBuckets() []ConnBucket         { return f.connBuckets }
+func (f *fakeServer) ConnectionBuckets() []figures.ConnBucket { return f.connBuckets }
 func (f *fakeServer) DirSizes() (dataBytes, logBytes int64)   { return 478, 67109342 }
-func (f *fakeServer) Digests() []Digest                       { return f.digests }
-func (f *fakeServer) Environment() []KeyValue                 { return []KeyValue{{"a.b", "c d"}, {"e", ""}} }
-func (f *fakeServer) MonitorHead() []KeyValue                 { return f.monitorHead }
-func (f *fakeServer) AppendMonitor(dst []byte) []byte         { return append(dst, f.monitor...) }
-func (f *fakeServer) WatchSummary() WatchSummary              { return f.summary }
-func (f *fakeServer) ResetStats()                             { f.statResets++ }
-func (f *fakeServer) ResetConnections()                       { f.connReset++ }
-func (f *fakeServer) TraceMask() int64                        { return f.mask }
-func (f *fakeServer) SetTraceMask(mask int64)                 { f.mask = mask }
+func (f *fakeServer) Digests() []figures.Digest               { return f.digests }
+func (f *fakeServer) Environment() []figures.KeyValue {
+	return []figures.KeyValue{{Key: "a.b", Value: "c d"}, {Key: "e"}}
+}
+func (f *fakeServer) MonitorHead() []figures.KeyValue    { return f.monitorHead }
+func (f *fakeServer) AppendMonitor(dst []byte) []byte    { return append(dst, f.monitor...) }
+func (f *fakeServer) WatchSummary() figures.WatchSummary { return f.summary }
+func (f *fakeServer) ResetStats()                        { f.statResets++ }
+func (f *fakeServer) ResetConnections()                  { f.connReset++ }
+func (f *fakeServer) TraceMask() int64                   { return f.mask }
+func (f *fakeServer) SetTraceMask(mask int64)            { f.mask = mask }
 func (f *fakeServer) EachWatch(do func(string, jute.SessionID)) {
 	for _, w := range f.watches {
 		do(w.path, w.session)
@@ -77,12 +79,12 @@ func utc(t *testing.T, clock string) time.Time {
 func standalone(t *testing.T) *fakeServer {
 	addr := netip.MustParseAddrPort
 	return &fakeServer{
-		mask: DefaultTraceMask,
-		stats: Stats{
+		mask: figures.DefaultTraceMask,
+		stats: figures.Stats{
 			LatencyAvg: 2.1557, LatencyMax: 46, Received: 218, Sent: 219, Connections: 3,
-			Zxid: 0xad, Mode: ModeStandalone, NodeCount: 46,
+			Zxid: 0xad, Mode: figures.ModeStandalone, NodeCount: 46,
 		},
-		conns: []Conn{
+		conns: []figures.Conn{
 			{
 				Remote: addr("127.0.0.1:37930"), InterestOps: 1, Received: 170, Sent: 170, Session: sessionB, LastOp: "SETD",
 				Established: time.UnixMilli(1795473959608), TimeoutMillis: 10000, LastCxid: 0xa9, LastZxid: 0xad,
@@ -95,12 +97,12 @@ func standalone(t *testing.T) *fakeServer {
 			},
 			{Remote: addr("127.0.0.1:37968"), Received: 1, LastCxid: -1},
 		},
-		conf: Conf{
+		conf: figures.Conf{
 			ClientPort: 24881, SecureClientPort: -1, DataDir: "/data/version-2", DataDirBytes: 478,
 			DataLogDir: "/log/version-2", DataLogDirBytes: 67109342, TickTimeMillis: 2000, MaxClientCnxns: 60,
 			MinSessionTimeoutMillis: 4000, MaxSessionTimeoutMillis: 40000, ListenBacklog: -1,
 		},
-		sessions: Sessions{Tracked: &SessionBuckets{Count: 2, Buckets: []SessionBucket{
+		sessions: figures.Sessions{Tracked: &figures.SessionBuckets{Count: 2, Buckets: []figures.SessionBucket{
 			{At: utc(t, "22:46:10"), IDs: []jute.SessionID{sessionA}},
 			{At: utc(t, "22:46:12"), IDs: []jute.SessionID{sessionB}},
 		}}},
@@ -108,23 +110,23 @@ func standalone(t *testing.T) *fakeServer {
 			sessionB: {"/load/e-0000000031", "/load/e-0000000032", "/load/e-0000000030"},
 			sessionA: {"/other/e-0000000001", "/other/e-0000000000", "/other/e-0000000002"},
 		},
-		connBuckets: []ConnBucket{{At: utc(t, "22:46:18"), Conns: []ConnRef{
+		connBuckets: []figures.ConnBucket{{At: utc(t, "22:46:18"), Conns: []figures.ConnRef{
 			{Remote: addr("127.0.0.1:37930"), Session: sessionB},
 			{Remote: addr("127.0.0.1:37976")},
 			{Remote: addr("127.0.0.1:37944"), Session: sessionA},
 		}}},
-		digests: []Digest{{Zxid: 0x80, Value: 78189931867}, {Zxid: 0x100000100, Value: -5}},
+		digests: []figures.Digest{{Zxid: 0x80, Value: 78189931867}, {Zxid: 0x100000100, Value: -5}},
 		monitor: "zk_avg_latency\t2.1557\nzk_znode_count\t46\n",
 		watches: []watch{
 			{"/load/n01", sessionB}, {"/load/n01", sessionA}, {"/load/n00", sessionA},
 			{"/load/n03", sessionB}, {"/load/n02", sessionB}, {"/load/n02", sessionA},
 		},
-		summary: WatchSummary{Watchers: 2, Paths: 4, Watches: 6},
+		summary: figures.WatchSummary{Watchers: 2, Paths: 4, Watches: 6},
 	}
 }
 
 // run looks the word up and runs it.
-func run(t *testing.T, srv Server, word string, allowed bool, extra ...byte) string {
+func run(t *testing.T, srv figures.Server, word string, allowed bool, extra ...byte) string {
 	t.Helper()
 	w, ok := Lookup([4]byte([]byte(word)))
 	if !ok {
@@ -243,7 +245,7 @@ Connections Sets (1)/(3):
 // TestRepliesWhenEmpty: a fresh server.
 func TestRepliesWhenEmpty(t *testing.T) {
 	fresh := func() *fakeServer {
-		return &fakeServer{stats: Stats{Connections: 1, Mode: ModeStandalone, NodeCount: 5, Received: 1}, sessions: Sessions{Tracked: &SessionBuckets{}}}
+		return &fakeServer{stats: figures.Stats{Connections: 1, Mode: figures.ModeStandalone, NodeCount: 5, Received: 1}, sessions: figures.Sessions{Tracked: &figures.SessionBuckets{}}}
 	}
 	for word, want := range map[string]string{
 		"cons": "\n", "hash": "", "wchc": "\n", "wchp": "\n",
@@ -335,14 +337,14 @@ func TestRepliesOfQuorum(t *testing.T) {
 server.2=127.0.0.1:24102:24112:participant;0.0.0.0:24002
 version=100000000`
 	leader := &fakeServer{
-		stats: Stats{
+		stats: figures.Stats{
 			LatencyAvg: 1.6886, LatencyMax: 25, Received: 712, Sent: 1044, Connections: 2, Zxid: 0x100000446,
-			Mode: ModeLeader, NodeCount: 375, Proposals: ProposalSizes{Last: 103, Min: 48, Max: 209},
+			Mode: figures.ModeLeader, NodeCount: 375, Proposals: figures.Sizes{Last: 103, Min: 48, Max: 209},
 		},
-		conf: Conf{ServerID: 1, Quorum: &QuorumConf{
+		conf: figures.Conf{ServerID: 1, Quorum: &figures.QuorumConf{
 			InitLimit: 10, SyncLimit: 5, ElectionAlg: 3, ElectionPort: "24111", QuorumPort: "24101|24201", Membership: membership,
 		}},
-		monitorHead: []KeyValue{{"peer_state", "leading - broadcast"}},
+		monitorHead: []figures.KeyValue{{Key: "peer_state", Value: "leading - broadcast"}},
 		monitor:     "zk_ephemerals_count\t240\n",
 	}
 	want := `Zookeeper version: 3.9.5-293c895a8d966a3ecb92872be4a1daf87d725da2, built on 2026-02-11 20:18 UTC
@@ -369,10 +371,10 @@ Proposal sizes last/min/max: 103/48/209
 	}
 
 	observer := &fakeServer{
-		conf: Conf{Quorum: &QuorumConf{Observer: true}},
-		sessions: Sessions{
-			Local:  &SessionBuckets{Count: 1, Buckets: []SessionBucket{{At: utc(t, "01:02:03"), IDs: []jute.SessionID{5}}, {At: utc(t, "01:02:05")}}},
-			Global: []GlobalSession{{ID: sessionA, TimeoutMillis: 10000}, {ID: -1, TimeoutMillis: 4000}},
+		conf: figures.Conf{Quorum: &figures.QuorumConf{Observer: true}},
+		sessions: figures.Sessions{
+			Local:  &figures.SessionBuckets{Count: 1, Buckets: []figures.SessionBucket{{At: utc(t, "01:02:03"), IDs: []jute.SessionID{5}}, {At: utc(t, "01:02:05")}}},
+			Global: []figures.GlobalSession{{ID: sessionA, TimeoutMillis: 10000}, {ID: -1, TimeoutMillis: 4000}},
 		},
 	}
 	want = `SessionTracker dump:
@@ -391,12 +393,12 @@ ephemeral nodes dump:
 	if got := run(t, observer, "conf", true); !strings.HasSuffix(got, "\npeerType=1\n") {
 		t.Errorf("without a membership, conf:\n%s", got)
 	}
-	leader.sessions = Sessions{Local: &SessionBuckets{}, Tracked: &SessionBuckets{}}
+	leader.sessions = figures.Sessions{Local: &figures.SessionBuckets{}, Tracked: &figures.SessionBuckets{}}
 	if got := run(t, leader, "dump", true); !strings.Contains(got, "\nLocal Session Sets (0)/(0):\nGlobal Session Sets (0)/(0):\n") {
 		t.Errorf("leader with local sessions, dump:\n%s", got)
 	}
 
-	readOnly := &fakeServer{readOnly: true, stats: Stats{Mode: ModeReadOnly}}
+	readOnly := &fakeServer{readOnly: true, stats: figures.Stats{Mode: figures.ModeReadOnly}}
 	if got := run(t, readOnly, "isro", true); got != "ro" {
 		t.Errorf("isro answers %q", got)
 	}
@@ -419,8 +421,8 @@ func TestConnectionLines(t *testing.T) {
 		"/[2001:db8:0:0:0:ab:0:5]:123":  netip.MustParseAddrPort("[2001:db8::ab:0:5]:123"),
 		"/[fe80:0:0:0:0:0:0:1%eth0]:12": netip.MustParseAddrPort("[fe80::1%eth0]:12"),
 	} {
-		srv := &fakeServer{conns: []Conn{{
-			Remote: remote, InterestOps: 5, Session: -2, LastOp: OpNone, LastCxid: -1, LastZxid: -1,
+		srv := &fakeServer{conns: []figures.Conn{{
+			Remote: remote, InterestOps: 5, Session: -2, LastOp: figures.OpNone, LastCxid: -1, LastZxid: -1,
 			Established: time.UnixMilli(7),
 		}}}
 		want = " " + want + "[5](queued=0,recved=0,sent=0,sid=0xfffffffffffffffe,lop=NA,est=7,to=0,lzxid=0xffffffffffffffff,lresp=0,llat=0,minlat=0,avglat=0,maxlat=0)\n\n"
@@ -517,46 +519,6 @@ func TestLargeRepliesLeaveInChunks(t *testing.T) {
 	out = &writes{left: 2}
 	if err := WordWchc.Run(out, srv, true, nil); !errors.Is(err, errGone) || len(out.sizes) != 2 {
 		t.Errorf("wchc to a client that has gone: %v, %d writes", err, len(out.sizes))
-	}
-}
-
-func TestVersion(t *testing.T) {
-	revision := "293c895a8d966a3ecb92872be4a1daf87d725da2"
-	built := time.Date(2026, 2, 11, 21, 18, 59, 0, time.FixedZone("CET", 3600))
-	if got := FullVersion(revision, built); got != javaVersion {
-		t.Error(got)
-	}
-	form := regexp.MustCompile(`^3\.9\.5-[0-9a-f]{40}, built on \d{4}-\d\d-\d\d \d\d:\d\d UTC$`)
-	for _, v := range []string{FullVersion("", time.Time{}), FullVersion("dirty tree, no commit at all, forty digits", built), BuildVersion()} {
-		if !form.MatchString(v) {
-			t.Errorf("%q", v)
-		}
-	}
-}
-
-// TestHostEnvironment: Java's keys in Java's order, all inside the first 8192 bytes, which is what Kazoo
-// reads.
-func TestHostEnvironment(t *testing.T) {
-	want := "zookeeper.version host.name java.version java.vendor java.home java.class.path java.library.path " +
-		"java.io.tmpdir java.compiler os.name os.arch os.version user.name user.home user.dir " +
-		"os.memory.free os.memory.max os.memory.total"
-	var keys []string
-	size := 0
-	for _, e := range HostEnvironment(javaVersion) {
-		keys = append(keys, e.Key)
-		size += len(e.Key) + len(e.Value) + 2
-		if e.Value == "" || strings.ContainsAny(e.Value, "\n\r") {
-			t.Errorf("%s is %q", e.Key, e.Value)
-		}
-		if strings.HasPrefix(e.Key, "os.memory.") && !regexp.MustCompile(`^\d+MB$`).MatchString(e.Value) {
-			t.Errorf("%s is %q", e.Key, e.Value)
-		}
-	}
-	if got := strings.Join(keys, " "); got != want {
-		t.Errorf("keys: %s", got)
-	}
-	if size > 8192 {
-		t.Errorf("%d bytes", size)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"zk/server/figures"
 )
 
 // chunkBytes is how much text is gathered before it is written: a reply below it is one segment's
@@ -15,7 +17,7 @@ const chunkBytes = 64 << 10
 // followed. The error is that of out; a word in itself can't fail. Nothing is written for an allowed
 // telnet close (one that is not allowed gets Java's refusal like any other), nor for stmk without its 8
 // bytes.
-func (w Word) Run(out io.Writer, srv Server, allowed bool, extra []byte) error {
+func (w Word) Run(out io.Writer, srv figures.Server, allowed bool, extra []byte) error {
 	r := &reply{out: out, srv: srv}
 	switch {
 	case !allowed:
@@ -103,7 +105,7 @@ func (r *reply) setTraceMask(extra []byte) {
 // reply gathers text and writes it in chunks. After the first failed write it swallows the rest.
 type reply struct {
 	out io.Writer
-	srv Server
+	srv figures.Server
 	buf []byte
 	err error
 }

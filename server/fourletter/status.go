@@ -1,6 +1,7 @@
 package fourletter
 
 import (
+	"zk/server/figures"
 	"zk/server/metrics/javatext"
 )
 
@@ -32,7 +33,7 @@ func (r *reply) stat(withClients bool) {
 	r.line("Zxid: ", s.Zxid.String())
 	r.line("Mode: ", s.Mode)
 	r.pair("Node count: ", s.NodeCount)
-	if s.Mode != ModeLeader {
+	if s.Mode != figures.ModeLeader {
 		return
 	}
 	r.text("Proposal sizes last/min/max: ")
@@ -52,7 +53,7 @@ func (r *reply) cons() {
 }
 
 // connection is one line of stat (brief) or cons. Source: ServerCnxn.dumpConnectionInfo.
-func (r *reply) connection(c *Conn, brief bool) {
+func (r *reply) connection(c *figures.Conn, brief bool) {
 	r.text(" ")
 	r.buf = appendRemote(r.buf, c.Remote)
 	r.text("[")
@@ -69,7 +70,7 @@ func (r *reply) connection(c *Conn, brief bool) {
 	r.line(")")
 }
 
-func (r *reply) connectionSession(c *Conn) {
+func (r *reply) connectionSession(c *figures.Conn) {
 	r.text(",sid=0x")
 	r.hex(int64(c.Session))
 	r.text(",lop=")
@@ -117,7 +118,7 @@ func (r *reply) conf() {
 }
 
 // quorumConf ends without a newline when there is a membership. Source: QuorumZooKeeperServer.dumpConf.
-func (r *reply) quorumConf(q *QuorumConf) {
+func (r *reply) quorumConf(q *figures.QuorumConf) {
 	r.pair("initLimit=", q.InitLimit)
 	r.pair("syncLimit=", q.SyncLimit)
 	r.pair("electionAlg=", int64(q.ElectionAlg))

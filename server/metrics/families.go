@@ -211,6 +211,9 @@ type ServerStats struct {
 	ResponseSizes   Sizes   // bytes of replies
 	ProposalSizes   Sizes   // bytes of proposals, on a leader
 	AuthFailed      Counter // failed TLS client authentications
+	// FsyncThresholdExceeded counts syncs of the log that took longer than fsync.warningthresholdms.
+	// Reset leaves it alone, as in Java.
+	FsyncThresholdExceeded Counter
 }
 
 // Reset sets all back. Source: ServerStats.reset and StatResetCommand.

@@ -65,9 +65,9 @@ func layers() []layer {
 		{folder: "compat/...", may: []string{"jute", "conf", "compat/...", "cmd/internal/client", xsync}},
 		{folder: "cmd/internal/client", may: []string{"jute"}},
 		{folder: "cmd/internal/...", may: []string{"jute", "cmd/internal/...", term, xsync}},
-		// fourletter has the text of the version.
+		// figures has the text of the version.
 		{folder: "cmd/zk", may: []string{
-			"jute", "conf", "server/embed", "server/fourletter", "persistence/...", "cmd/internal/...", urfave, term, xsync,
+			"jute", "conf", "server/embed", "server/figures", "persistence/...", "cmd/internal/...", urfave, term, xsync,
 		}},
 	}
 }

@@ -1,4 +1,4 @@
-package fourletter
+package figures
 
 import (
 	"os"

@@ -1,4 +1,4 @@
-package fourletter
+package figures
 
 import (
 	"net/netip"
@@ -7,7 +7,7 @@ import (
 	"zk/jute"
 )
 
-// Server is what the words show of a server, and the few switches they turn. Every method may be called
+// Server is what operators see of a server, and the few switches they turn. Every method may be called
 // from any goroutine. Only Serving, Version, ReadOnly, Environment and the trace mask are asked of a
 // server that is not serving.
 type Server interface {
@@ -61,7 +61,7 @@ type Server interface {
 // ZooTrace.
 const DefaultTraceMask = 1<<1 | 1<<4 | 1<<5 | 1<<8
 
-// Stats is what srvr and stat show. Source: ServerStats.
+// Stats is what srvr and stat show, and server_stats. Source: ServerStats.
 type Stats struct {
 	LatencyMin  int64   // ms
 	LatencyAvg  float64 // ms, at most four decimals
@@ -74,11 +74,16 @@ type Stats struct {
 	Mode        string // ModeStandalone and so on
 	NodeCount   int64  // the root counted twice
 	// Proposals are the proposal sizes, on a leader only.
-	Proposals ProposalSizes
+	Proposals Sizes
+	// Responses are the sizes of replies to clients.
+	Responses              Sizes
+	UptimeMillis           int64
+	FsyncThresholdExceeded int64 // syncs of the log that took longer than fsync.warningthresholdms
+	AuthFailed             int64 // failed TLS client authentications
 }
 
-// ProposalSizes are sizes of proposals in bytes, each -1 before the first one.
-type ProposalSizes struct{ Last, Min, Max int64 }
+// Sizes are sizes in bytes, each -1 before the first one. Source: BufferStats.
+type Sizes struct{ Last, Min, Max int64 }
 
 // Modes of a server, as srvr and mntr name them.
 const (
@@ -91,6 +96,8 @@ const (
 
 // Conn is one client connection. Source: ServerCnxn.dumpConnectionInfo.
 type Conn struct {
+	// Secure is set for a connection over TLS.
+	Secure bool
 	// Remote is the client's address; the zero value stands for a socket that is already closed.
 	Remote netip.AddrPort
 	// InterestOps is 1 when the connection is being read, plus 4 when output waits; 0 for the
@@ -168,8 +175,10 @@ type SessionBuckets struct {
 
 // SessionBucket is the sessions that expire at one instant; it may be empty.
 type SessionBucket struct {
-	At  time.Time
-	IDs []jute.SessionID
+	At time.Time
+	// AtMillis is At on the server's monotonic clock.
+	AtMillis int64
+	IDs      []jute.SessionID
 }
 
 // GlobalSession is a session as a learner knows it.
