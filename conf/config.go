@@ -27,9 +27,9 @@ type Config struct {
 	ClientPortListenBacklog int    // -1: the system's default
 	ClientTCPKeepAlive      bool   // SO_KEEPALIVE on client sockets
 	TCPKeepAlive            bool   // SO_KEEPALIVE on peer sockets
-	SecureClientPort        int    // 0: off; refused while TLS is not served
-	SecureClientPortAddress string
-	ObserverMasterPort      int // 0: off
+	SecureClientPort        int    // 0: any free port, as in Java; -1: none
+	SecureClientPortAddress string // "" : all addresses
+	ObserverMasterPort      int    // 0: off
 
 	// Data.
 
@@ -100,6 +100,14 @@ type Config struct {
 	// SessionPassword is zk.sessionPassword: "hmac" or "java".
 	SessionPassword string
 
+	// TLS.
+
+	ClientTLS             TLS  // keys ssl.*: what clients meet
+	QuorumTLS             TLS  // keys ssl.quorum.*: between servers, and the AdminServer's HTTPS
+	ClientPortUnification bool // client.portUnification: TLS and plain clients on ClientPort
+	// OutstandingHandshakeLimit bounds the TLS handshakes under way; 0 or less: no bound.
+	OutstandingHandshakeLimit int
+
 	// Operators' interfaces.
 
 	// FourLetterWhitelist is 4lw.commands.whitelist, split; "*" stands for all words. Ask
@@ -115,7 +123,7 @@ type Config struct {
 	SuperDigest       string // "name:base64digest" or ""
 	DigestAlg         string // Java name: SHA1, SHA-256, SHA3-256 ...
 	// AuthProviders maps the suffix of each authProvider.<n> line to the scheme its class stands for
-	// (ip, digest, ensemble ...).
+	// (ip, digest, ensemble, x509 ...).
 	AuthProviders map[string]string
 	// EnsembleAuthName are the names accepted by the ensemble scheme.
 	EnsembleAuthName             []string

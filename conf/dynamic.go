@@ -227,7 +227,7 @@ func (l *loader) resolveClientPort() {
 		l.clientPortOfLine(&c.Servers[0])
 	}
 	noLine := len(l.family[l.table.find("server.1")]) == 0
-	if !l.isSet("clientPort") && c.ClientPort < 0 && (len(l.errs) == 0 || noLine) {
+	if !l.isSet("clientPort") && c.ClientPort < 0 && c.SecureClientPort < 0 && (len(l.errs) == 0 || noLine) {
 		l.failKey("clientPort", "is not set; add a line such as clientPort=2181")
 	}
 }

@@ -1,12 +1,10 @@
 package conf
 
-import "strings"
-
-// The rows of operators' interfaces, authentication, TLS and Kerberos. A key that promises security
+// The rows of operators' interfaces, authentication and Kerberos. A key that promises security
 // which this version can't give is refused: a server that ran without it would look protected.
 
 const (
-	noTLS      = "TLS is not supported by this version; remove the line, or keep this server on Java"
+	noPeerTLS  = "TLS between servers is not supported by this version; remove the line, or keep this server on Java"
 	noSASL     = "SASL is not supported by this version; remove the line, or keep this server on Java"
 	noKerberos = "Kerberos is not supported by this version; remove the line, or keep this server on Java"
 )
@@ -77,7 +75,7 @@ func authKeys() []key {
 		{name: d + "digestAlg", props: prop(d + "digestAlg"), kind: kindChoice, choices: digestAlgorithms(), def: "SHA1", field: func(c *Config) any { return &c.DigestAlg },
 			doc: "Hash of the scheme digest, by its Java name; the same on all servers."},
 		{name: "authProvider.<n>", props: prop("authProvider."), kind: kindText, verdict: Map,
-			doc: "A Java class for one more scheme: the built-in classes for ip, digest and ensemble are known."},
+			doc: "A Java class for one more scheme: the built-in classes for ip, digest, ensemble and x509 are known."},
 		{name: "ensembleAuthName", props: prop("ensembleAuthName"), kind: kindList, field: func(c *Config) any { return &c.EnsembleAuthName },
 			doc: "Names, separated by commas, that a client with the scheme ensemble must know."},
 		{name: "IPAuthenticationProvider.usexforwardedfor", props: prop("IPAuthenticationProvider.usexforwardedfor"), kind: kindProp, def: "false", field: func(c *Config) any { return &c.IPUseXForwardedFor },
@@ -90,7 +88,7 @@ func authKeys() []key {
 			doc: "Only clients that authenticate with SASL get a session."},
 		{name: "allowSaslFailedClients", props: prop("allowSaslFailedClients"), kind: kindProp, def: "false", verdict: Later, field: func(c *Config) any { return &c.AllowSaslFailedClients },
 			doc: "Let clients that failed SASL go on without it."},
-		{name: "X509AuthenticationProvider.superUser", props: prop("X509AuthenticationProvider.superUser"), kind: kindText, verdict: Later, field: func(c *Config) any { return &c.X509SuperUser },
+		{name: "X509AuthenticationProvider.superUser", props: prop("X509AuthenticationProvider.superUser"), kind: kindText, field: func(c *Config) any { return &c.X509SuperUser },
 			doc: "Name in a certificate whose owner may do everything."},
 		{name: "superUser", props: prop("superUser"), kind: kindText, verdict: Later, doc: "SASL user who may do everything."},
 		{name: "superUser.<n>", props: prop("superUser."), kind: kindText, verdict: Later, doc: "One more SASL user who may do everything."},
@@ -101,69 +99,7 @@ func authKeys() []key {
 			doc: "Section of the JAAS file for clients."},
 		{name: "java.security.auth.login.config", props: []string{"java.security.auth.login.config"}, onlyD: true, kind: kindPath, verdict: Refuse, refuse: refuseAlways(noSASL),
 			doc: "JAAS file."},
-		{name: "ssl.authProvider", props: prop("ssl.authProvider"), kind: kindText, def: "x509", verdict: Refuse,
-			refuse: func(value string) string {
-				if value == "x509" {
-					return ""
-				}
-				return "must be x509, the only scheme for client certificates here"
-			},
-			doc: "Scheme that client certificates authenticate with."},
 	}
-}
-
-// tlsKeys are the keys with the prefixes ssl. (clients) and ssl.quorum. (peers), and the others of TLS.
-func tlsKeys() []key {
-	keys := []key{
-		{name: "sslQuorum", kind: kindBool, def: "false", verdict: Refuse, refuse: refuseTrue(noTLS), doc: "TLS between servers."},
-		{name: "portUnification", kind: kindBool, def: "false", verdict: Refuse, refuse: refuseTrue(noTLS), doc: "TLS and plain connections between servers on one port."},
-		{name: "sslQuorumReloadCertFiles", kind: kindBool, def: "false", verdict: Later, doc: "Read the certificates between servers again when the files change."},
-		{name: "client.portUnification", props: prop("client.portUnification"), kind: kindProp, def: "false", verdict: Refuse, refuse: refuseTrue(noTLS), doc: "TLS and plain clients on one port."},
-		{name: "client.certReload", props: prop("client.certReload"), kind: kindProp, def: "false", verdict: Later, doc: "Read the certificates for clients again when the files change."},
-		{name: "ssl.sslProvider", props: prop("ssl.sslProvider"), kind: kindText, def: "JDK", verdict: Ignore, doc: "TLS implementation for clients."},
-		{name: "fips-mode", props: prop("fips-mode"), kind: kindProp, def: "true", verdict: Ignore, doc: "Choice of Java's trust manager."},
-	}
-	for _, side := range []struct{ prefix, who, verify string }{
-		{"ssl.", "clients", "false"}, {"ssl.quorum.", "servers", "true"},
-	} {
-		promise := func(suffix, doc string) key {
-			return key{name: side.prefix + suffix, props: prop(side.prefix + suffix), kind: kindText, verdict: Refuse, refuse: refuseAlways(noTLS),
-				secret: strings.HasSuffix(suffix, ".password"), doc: doc + " (" + side.who + ")."}
-		}
-		flag := func(suffix, def, doc string) key {
-			return key{name: side.prefix + suffix, props: prop(side.prefix + suffix), kind: kindProp, def: def, verdict: Later, doc: doc + " (" + side.who + ")."}
-		}
-		for _, store := range []string{"keyStore", "trustStore"} {
-			keys = append(keys,
-				promise(store+".location", "File of the "+store),
-				promise(store+".password", "Password of the "+store),
-				promise(store+".passwordPath", "File with the password of the "+store),
-				promise(store+".type", "Type of the "+store))
-		}
-		crl, ocsp := flag("crl", "false", "Check certificates against revocation lists"), flag("ocsp", "false", "Ask an OCSP server about certificates")
-		crl.verdict, crl.refuse = Refuse, refuseTrue(noTLS)
-		ocsp.verdict, ocsp.refuse = Refuse, refuseTrue(noTLS)
-		auth := promise("clientAuth", "need, want or none: a certificate from the other side")
-		auth.def, auth.refuse = "need", func(value string) string {
-			if strings.EqualFold(value, "none") {
-				return ""
-			}
-			return noTLS
-		}
-		handshake := flag("handshakeDetectionTimeoutMillis", "5000", "Wait for the first byte, which tells TLS from plain")
-		handshake.kind, handshake.unit, handshake.min, handshake.max = kindPropInt, "ms", 1, maxInt32
-		keys = append(keys,
-			promise("protocol", "TLS version"),
-			promise("enabledProtocols", "TLS versions accepted"),
-			promise("ciphersuites", "Cipher suites accepted"),
-			promise("context.supplier.class", "Class that makes TLS contexts"),
-			auth, crl, ocsp,
-			flag("hostnameVerification", "true", "Check host names in certificates"),
-			flag("clientHostnameVerification", side.verify, "Check host names in the certificates of those who connect"),
-			flag("allowReverseDnsLookup", side.verify, "Find those host names by reverse DNS"),
-			handshake)
-	}
-	return keys
 }
 
 func kerberosKeys() []key {

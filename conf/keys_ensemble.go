@@ -144,7 +144,5 @@ func javaKeys() []key {
 	}
 	return append(keys,
 		key{name: "netty.advancedFlowControl.enabled", props: prop("netty.advancedFlowControl.enabled"), aliases: []string{"advancedFlowControlEnabled"}, kind: kindText, defText: "false", verdict: Ignore,
-			doc: "Flow control of Netty; always on in effect."},
-		key{name: "netty.server.outstandingHandshake.limit", props: prop("netty.server.outstandingHandshake.limit"), aliases: []string{"outstandingHandshake.limit"}, kind: kindPropInt, def: "-1", min: -1, max: maxInt32, verdict: Later,
-			doc: "TLS handshakes at once; -1 is no limit."})
+			doc: "Flow control of Netty; always on in effect."})
 }

@@ -14,7 +14,7 @@ const (
 func clientKeys() []key {
 	return []key{
 		{name: "clientPort", kind: kindInt, def: "-1", defText: "none", max: 65535, field: func(c *Config) any { return &c.ClientPort },
-			doc: "TCP port for clients; required unless the server.N line has one after ';'. 0 takes any free port."},
+			doc: "TCP port for clients; required unless the server.N line has one after ';' or secureClientPort is set. 0 takes any free port."},
 		{name: "clientPortAddress", kind: kindHost, defText: "all addresses", field: func(c *Config) any { return &c.ClientPortAddress },
 			doc: "Address to listen on for clients."},
 		{name: "clientPortListenBacklog", kind: kindInt, def: "-1", defText: "-1: the system's", min: -1, max: maxInt32, field: func(c *Config) any { return &c.ClientPortListenBacklog },
@@ -27,12 +27,10 @@ func clientKeys() []key {
 			doc: "Connections in all; 0 is no limit."},
 		{name: "nio.sessionlessCnxnTimeout", props: prop("nio.sessionlessCnxnTimeout"), kind: kindPropInt, def: "10000", unit: "ms", min: 1, max: maxInt32, outside: toDefault, field: func(c *Config) any { return &c.SessionlessCnxnTimeout },
 			doc: "How long a connection may take to open a session."},
-		{name: "secureClientPort", kind: kindInt, defText: "none", max: 65535, verdict: Refuse, refuse: refuseAlways("TLS for clients is not supported by this version; remove the line, or keep this server on Java"),
-			field: func(c *Config) any { return &c.SecureClientPort },
-			doc:   "TCP port for clients that speak TLS."},
-		{name: "secureClientPortAddress", kind: kindHost, defText: "all addresses", verdict: Refuse, refuse: refuseAlways("TLS for clients is not supported by this version; remove the line, or keep this server on Java"),
-			field: func(c *Config) any { return &c.SecureClientPortAddress },
-			doc:   "Address to listen on for clients that speak TLS."},
+		{name: "secureClientPort", kind: kindInt, def: "-1", defText: "none", max: 65535, field: func(c *Config) any { return &c.SecureClientPort },
+			doc: "TCP port for clients that speak TLS; needs ssl.keyStore.location. 0 takes any free port."},
+		{name: "secureClientPortAddress", kind: kindHost, defText: "all addresses", field: func(c *Config) any { return &c.SecureClientPortAddress },
+			doc: "Address to listen on for clients that speak TLS."},
 	}
 }
 

@@ -247,9 +247,11 @@ func TestRefusedKeys(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"secureClientPort=2281", "ssl.keyStore.location=/k.p12", "ssl.quorum.trustStore.location=/t.pem", "ssl.clientAuth=need",
+		"secureClientPort=2281", "client.portUnification=true", "ssl.keyStore.location=/k.p13", "ssl.quorum.keyStore.type=BCFKS", "ssl.clientAuth=some",
+		"ssl.crl=true", "ssl.quorum.ocsp=true", "ssl.context.supplier.class=com.example.Mine", "ssl.enabledProtocols=TLSv1.1", "ssl.enabledProtocols=TLSv1.2,TLSv2",
+		"ssl.quorum.protocol=TLSv1", "ssl.ciphersuites=TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", "secureClientPortAddress=::1", "ssl.authProvider=mine",
 		"sslQuorum=true", "quorum.auth.enableSasl=true", "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
-		"authProvider.x509=org.apache.zookeeper.server.auth.X509AuthenticationProvider", "authProvider.1=com.example.Mine",
+		"authProvider.1=com.example.Mine",
 		"java.security.auth.login.config=/jaas.conf", "sessionRequireClientSASLAuth=true", "oraclePath=/o", "audit.enable=true",
 	} {
 		name, _, _ := strings.Cut(line, "=")
@@ -259,7 +261,7 @@ func TestRefusedKeys(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
-	secret := "ssl.keyStore.password=hunter2"
+	secret := "authProvider.1=x\nssl.keyStore.location=/hunter.txt\nssl.keyStore.password=hunter2"
 	if _, err := Parse("zoo.cfg", []byte(base+secret), Options{ReadFile: noFiles}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a password in a message: %v", err)
 	}

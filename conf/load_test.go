@@ -165,7 +165,7 @@ func TestAllErrorsTogether(t *testing.T) {
 		Options{ReadFile: noFiles, Properties: []Property{{Name: "jute.maxbuffer", Value: "1MB", Source: "JVMFLAGS"}}})
 	want := `conf: conf/zoo.cfg:1: tickTime=x: must be a whole number of milliseconds from 1 to 107374182
 conf: conf/zoo.cfg:2: clientPort=y: must be a whole number from 0 to 65535
-conf: conf/zoo.cfg:3: sslQuorum=true: TLS is not supported by this version; remove the line, or keep this server on Java
+conf: conf/zoo.cfg:3: sslQuorum=true: TLS between servers is not supported by this version; remove the line, or keep this server on Java
 conf: JVMFLAGS: -Djute.maxbuffer=1MB: must be a whole number of bytes from 1 to 2147483647
 conf: conf/zoo.cfg: dataDir: is not set; add a line such as dataDir=/var/lib/zookeeper`
 	if err == nil || err.Error() != want {

@@ -42,6 +42,7 @@ func (l *loader) resolve() {
 	l.resolveTime()
 	l.resolveLimits()
 	l.resolveMetrics()
+	l.resolveTLS()
 	l.resolveAuth()
 	l.resolveOperators()
 	if l.cfg.DataDir != "" {
@@ -193,6 +194,9 @@ func (l *loader) resolveAuth() {
 // schemes are the schemes a client can authenticate with, besides world.
 func (l *loader) schemes() []string {
 	schemes := []string{"ip"}
+	if l.cfg.ServesTLS() {
+		schemes = append(schemes, "x509")
+	}
 	if l.cfg.DigestAuthEnabled {
 		schemes = append(schemes, "digest")
 	}
@@ -223,10 +227,10 @@ func schemeOf(class string) (scheme, refusal string) {
 		case "SASLAuthenticationProvider":
 			return "", noSASL
 		case "X509AuthenticationProvider":
-			return "", noTLS
+			return "x509", ""
 		}
 	}
-	return "", "this class is not known here; known are IPAuthenticationProvider, DigestAuthenticationProvider and EnsembleAuthenticationProvider of " +
+	return "", "this class is not known here; known are IPAuthenticationProvider, DigestAuthenticationProvider, EnsembleAuthenticationProvider and X509AuthenticationProvider of " +
 		strings.TrimSuffix(classAuthPrefix, ".")
 }
 

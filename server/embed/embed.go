@@ -86,6 +86,9 @@ func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
 	if n.deps.NodeLimits == (nodestore.Limits{}) {
 		n.deps.NodeLimits = nodestore.DefaultLimits()
 	}
+	if cfg.ServesTLS() {
+		return nil, errors.New("embed: TLS for clients is not served yet")
+	}
 	ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	n.met = metrics.New(time.Now())
 	// The port comes first: a server that can't listen must not touch its data.

@@ -29,6 +29,8 @@ const (
 	unix       = "golang.org/x/sys/unix"
 	rate       = "golang.org/x/time/rate"
 	xsync      = "golang.org/x/sync/"
+	jks        = "github.com/pavlo-v-chernykh/keystore-go/"
+	pkcs12     = "software.sslmate.com/src/go-pkcs12"
 )
 
 // layer is a line of the table: what the packages of a folder may import besides the standard library.
@@ -54,6 +56,7 @@ func layers() []layer {
 		{folder: "server/watch", may: []string{"jute"}, pure: true, uses: []string{"sync", "sync/atomic"}},
 		{folder: "server/session", may: []string{"jute"}, pure: true, uses: []string{"sync", "sync/atomic"}},
 		{folder: "server/metrics/...", may: []string{"jute", "server/metrics/...", prometheus, unix}},
+		{folder: "server/secure", may: []string{"conf", jks, pkcs12}},
 		{folder: "server/embed", may: []string{
 			"jute", "conf", "server/...", "quorum/...", "persistence/...", prometheus, pebble, unix, rate, xsync,
 		}},
