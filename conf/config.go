@@ -55,6 +55,8 @@ type Config struct {
 	PurgeInterval          time.Duration // autopurge.purgeInterval; 0 as written, purge runs anyway
 	Purge                  bool          // zk.purge; false: nothing is ever purged
 	NodeCacheBytes         int64         // zk.nodeCacheBytes; 0: the server chooses
+	DiskLowWaterBytes      int64         // zk.diskLowWaterBytes; -1: the server chooses, 0: off
+	DiskBallastBytes       int64         // zk.diskBallastBytes; -1: the server chooses, 0: none
 
 	// Time.
 

@@ -78,6 +78,14 @@ func (l *loader) resolveData() {
 	if !l.isSet("maxWriteQueuePollTime") {
 		c.MaxWriteQueuePollTime = c.FlushDelay / 3
 	}
+	if !l.isSet("zk.diskLowWaterBytes") {
+		c.DiskLowWaterBytes = -1
+	} else if c.DiskLowWaterBytes == 0 {
+		l.warnKey("zk.diskLowWaterBytes", "0: a full disk ends the server")
+	}
+	if !l.isSet("zk.diskBallastBytes") {
+		c.DiskBallastBytes = -1
+	}
 }
 
 func (l *loader) resolveTime() {

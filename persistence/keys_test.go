@@ -145,7 +145,7 @@ func TestChunkFormat(t *testing.T) {
 	fs := vfs.NewMem()
 	for _, major := range []pebble.FormatMajorVersion{pebble.FormatVirtualSSTables, formatMajor} {
 		dir := major.String()
-		db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: major, Logger: pebbleLogger{orDiscard(nil), newFailure(orDiscard(nil))}})
+		db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: major, Logger: pebbleLogger{orDiscard(nil), newFailure(orDiscard(nil), nil)}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,11 +59,13 @@ type LogOptions struct {
 	// not block.
 	OnFsync func(took time.Duration)
 
-	mustExist bool // never make a new store
+	mustExist bool        // never make a new store
+	early     func(error) // told of a failure before Start
 }
 
 const (
-	defaultQueueBytesMax = 64 << 20
+	// DefaultQueueBytesMax is the default of LogOptions.QueueBytesMax.
+	DefaultQueueBytesMax = 64 << 20
 	defaultBatchBytesMax = 1 << 20
 
 	// flightsMax is how many writes may be on their way to the disk at once. Pebble gathers all
@@ -123,13 +125,13 @@ type Log struct {
 func OpenLog(o LogOptions) (*Log, error) {
 	o.FS = orDefaultFS(o.FS)
 	if o.QueueBytesMax <= 0 {
-		o.QueueBytesMax = defaultQueueBytesMax
+		o.QueueBytesMax = DefaultQueueBytesMax
 	}
 	if o.BatchBytesMax <= 0 {
 		o.BatchBytesMax = defaultBatchBytesMax
 	}
 	l := &Log{o: o, logger: orDiscard(o.Logger)}
-	l.fail = newFailure(l.logger)
+	l.fail = newFailure(l.logger, o.early)
 	if err := o.FS.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("persistence: create %s: %w", o.Dir, err)
 	}

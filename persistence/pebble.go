@@ -20,13 +20,14 @@ type failure struct {
 
 	mu  sync.Mutex
 	err error       // the first failure; guarded by mu
-	fn  func(error) // told once, from Start on; guarded by mu
+	fn  func(error) // told once; guarded by mu
 
 	wake func() // wakes whoever waits inside the store; immutable once the store is open
 }
 
-func newFailure(logger *slog.Logger) *failure {
-	return &failure{logger: logger, done: make(chan struct{})}
+// newFailure makes a failure that is told to fn, which may be nil, until start names another.
+func newFailure(logger *slog.Logger, fn func(error)) *failure {
+	return &failure{logger: logger, done: make(chan struct{}), fn: fn}
 }
 
 // fail records the first failure and tells it.
@@ -91,9 +92,24 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 }
 
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	l.fail.fail(fmt.Errorf("persistence: pebble: "+format, args...))
+	f := &fatalError{text: "persistence: pebble: " + fmt.Sprintf(format, args...)}
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			f.cause = err
+		}
+	}
+	l.fail.fail(f)
 	select {}
 }
+
+// fatalError is what Pebble would have ended the process with.
+type fatalError struct {
+	text  string
+	cause error // among what Pebble printed, if there was one
+}
+
+func (e *fatalError) Error() string { return e.text }
+func (e *fatalError) Unwrap() error { return e.cause }
 
 // listener makes every background error of a store its failure: a flush that can't be written, a table
 // that can't be read. Corruption met by a reader is an error of that read (and logged), not of the store.

@@ -315,6 +315,7 @@ type Purger struct {
 
 	mu      sync.Mutex
 	durable Applied       // guarded by mu
+	squeeze bool          // guarded by mu; the next purge leaves out what is kept for comfort
 	wake    chan struct{} // holds one wake-up
 	stop    chan struct{}
 	done    chan struct{}
@@ -337,10 +338,34 @@ func (p *Purger) Durable(mark Applied) {
 	p.mu.Lock()
 	p.durable = max(p.durable, mark)
 	p.mu.Unlock()
+	p.awake()
+}
+
+func (p *Purger) awake() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
+}
+
+// squeezed is what is kept while the disk is short of space: what learners and the state need.
+func (p *Purger) squeezed() Retention {
+	return Retention{SnapCount: 1, CommitLogCount: p.keep.CommitLogCount, BytesMax: 1}
+}
+
+// Squeezable is how many bytes Squeeze could free once the whole state is durable.
+func (p *Purger) Squeezable() int64 {
+	_, _, bytes := p.log.history.keepFrom(p.squeezed())
+	return bytes
+}
+
+// Squeeze purges all but the last CommitLogCount entries and what is not durable in the state yet; the
+// disk is short of space. It does not block.
+func (p *Purger) Squeeze() {
+	p.mu.Lock()
+	p.squeeze = true
+	p.mu.Unlock()
+	p.awake()
 }
 
 // Close ends the purger and waits for a purge under way.
@@ -358,9 +383,10 @@ func (p *Purger) run() {
 		case <-p.wake:
 		}
 		p.mu.Lock()
-		durable := p.durable
+		durable, squeeze := p.durable, p.squeeze
+		p.squeeze = false
 		p.mu.Unlock()
-		if err := p.purge(durable); err != nil {
+		if err := p.purge(durable, squeeze); err != nil {
 			// The log goes on growing, and the next flush tries again.
 			p.logger.Warn("log purge failed", "err", err)
 		}
@@ -368,10 +394,14 @@ func (p *Purger) run() {
 }
 
 // purge drops what retention does not keep, below the durable mark (I6). Each purge costs a synced
-// manifest write, so it waits until an eighth of what is kept has gathered.
-func (p *Purger) purge(durable Applied) error {
-	from, txns, bytes := p.log.history.keepFrom(p.keep)
-	if from == 0 || txns*8 < 3*int64(p.keep.SnapCount) && bytes*8 < p.keep.BytesMax {
+// manifest write, so it waits until an eighth of what is kept has gathered, or is in need of space.
+func (p *Purger) purge(durable Applied, squeeze bool) error {
+	keep := p.keep
+	if squeeze {
+		keep = p.squeezed()
+	}
+	from, txns, bytes := p.log.history.keepFrom(keep)
+	if from == 0 || !squeeze && txns*8 < 3*int64(keep.SnapCount) && bytes*8 < keep.BytesMax {
 		return nil
 	}
 	before := p.log.history.first()

@@ -236,7 +236,7 @@ func TestPurgerStaysBelowDurable(t *testing.T) {
 		durable Applied
 		want    jute.Zxid
 	}{{0, 1}, {550, 550}, {1400, 1400}, {2000, 1701}} {
-		if err := p.purge(c.durable); err != nil {
+		if err := p.purge(c.durable, false); err != nil {
 			t.Fatal(err)
 		}
 		if got := l.history.first(); got != c.want {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -115,12 +116,29 @@ func Open(o Options) (*Recovered, error) {
 		o.Rand = rand.Reader
 	}
 	op := &opening{Options: o, fs: orDefaultFS(o.FS), logger: orDiscard(o.Logger)}
-	r, err := op.open()
-	if err != nil {
-		return nil, err
+	// A write that fails meanwhile holds the goroutine that met it (see walFS, pebbleLogger). It is then left
+	// behind, with the folders locked: the process has to end.
+	type result struct {
+		r   *Recovered
+		err error
 	}
-	r.Took = time.Since(start)
-	return r, nil
+	done, failed := make(chan result, 1), make(chan error, 4)
+	op.Log.early = func(err error) { failed <- err }
+	op.State.early = op.Log.early
+	go func() {
+		r, err := op.open()
+		done <- result{r, err}
+	}()
+	select {
+	case v := <-done:
+		if v.err != nil {
+			return nil, v.err
+		}
+		v.r.Took = time.Since(start)
+		return v.r, nil
+	case err := <-failed:
+		return nil, op.storeError("the stores can't be opened", err)
+	}
 }
 
 // opening is one call of Open.
@@ -215,6 +233,9 @@ func (o *opening) checkFolders() error {
 	}
 	for _, dir := range missing {
 		if err := o.fs.MkdirAll(dir, 0o755); err != nil {
+			if diskError(err) {
+				return o.storeError("folder "+dir+" can't be created", err)
+			}
 			return o.refuse(err, "check its path and permissions", "folder %s can't be created", dir)
 		}
 		// The entry in its parent must survive a power cut like what will be in it.
@@ -258,12 +279,47 @@ func (o *opening) openError(dir string, err error) error {
 		return err
 	case errors.Is(err, os.ErrPermission):
 		return o.refuse(err, "make it readable and writable for this user", "folder %s can't be used", dir)
+	case diskError(err):
+		return o.storeError("the store in "+dir+" can't be opened", err)
 	case errors.As(err, &locked):
 		return o.refuse(err, "stop the other process, or give each server its own folders", "%s is in use by another server", dir)
 	case strings.Contains(err.Error(), "format major version"):
 		return o.refuse(err, "use the newer version of this program that wrote it", "the store in %s has a newer format", dir)
 	}
 	return o.refuse(err, "check the disk and the folder's permissions", "the store in %s can't be opened", dir)
+}
+
+// diskError tells whether an error says that the disk can't be written to.
+func diskError(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
+}
+
+// storeError makes an operator's message of a write that failed.
+func (o *opening) storeError(reason string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return o.refuse(err, fmt.Sprintf("make at least %d MiB of room for dataDir and for dataLogDir, nothing in the folders of the stores may be deleted for that",
+			o.roomToStart()>>20), "%s: no space is left on the disk", reason)
+	case errors.Is(err, syscall.EROFS):
+		return o.refuse(err, "mount it for writing", "%s: the disk is read-only", reason)
+	}
+	return o.refuse(err, "check the disk and the folder's permissions", "%s", reason)
+}
+
+// roomToStart is about what a start needs: the write-ahead logs become tables, and each store gets new
+// files of its own.
+func (o *opening) roomToStart() int64 {
+	sum := int64(8 << 20)
+	names, _ := o.fs.List(o.logDir()) // if it can't be listed the rest is all there is to say
+	for _, name := range names {
+		if !isWAL(name) {
+			continue
+		}
+		if info, err := o.fs.Stat(o.fs.PathJoin(o.logDir(), name)); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum
 }
 
 // newSuffix marks a store that is being made; whatever has it at a start is a leftover of a crash.

@@ -166,7 +166,7 @@ func TestOpenRefuses(t *testing.T) {
 		want   []string
 	}
 	edit := func(fs vfs.FS, dir string, change func(b *pebble.Batch) error) error {
-		db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: formatMajor, Logger: pebbleLogger{orDiscard(nil), newFailure(orDiscard(nil))}})
+		db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: formatMajor, Logger: pebbleLogger{orDiscard(nil), newFailure(orDiscard(nil), nil)}})
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,8 @@ type StateOptions struct {
 	// CacheBytes is the block cache (default 8 MiB; it is Go heap without cgo).
 	CacheBytes int64
 
-	mustExist bool // never make a new store
+	mustExist bool        // never make a new store
+	early     func(error) // told of a failure before Start
 }
 
 const (
@@ -88,7 +89,7 @@ func OpenState(o StateOptions) (*State, error) {
 		o: o, logger: orDiscard(o.Logger),
 		flushes: make(chan *flushing, flushesMax), stop: make(chan struct{}),
 	}
-	s.fail = newFailure(s.logger)
+	s.fail = newFailure(s.logger, o.early)
 	if err := o.FS.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("persistence: create %s: %w", o.Dir, err)
 	}

@@ -54,6 +54,10 @@ type login struct {
 // createSession proposes a session and waits for it: nothing else of this connection is handled before.
 func (c *conn) createSession(req *jute.ConnectRequest, timeout int32) bool {
 	s := c.srv
+	if s.refusesSessions() {
+		s.met.ConnectionRejected.Inc()
+		return false
+	}
 	id := s.ids.Next(time.Now().UnixMilli())
 	l := &login{req: *req, done: make(chan struct{})}
 	r := &request{c: c, op: jute.OpCreateSession, received: c.batch, login: l}

@@ -59,7 +59,7 @@ type operator struct {
 var _ figures.Server = operator{}
 
 func (o operator) Serving() bool   { return o.s.serving.Load() }
-func (o operator) ReadOnly() bool  { return false }
+func (o operator) ReadOnly() bool  { return o.s.refusesWrites() }
 func (o operator) Version() string { return figures.BuildVersion() }
 
 func (o operator) Stats() figures.Stats {

@@ -133,6 +133,9 @@ func (c *conn) sasl(h *jute.RequestHeader, d *jute.Decoder) bool {
 // submit hands a write to prep.
 func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.ID) bool {
 	s := c.srv
+	if s.refusesWrites() && h.Type != jute.OpCloseSession {
+		return c.refuse(h, jute.CodeNotReadOnly)
+	}
 	var w prep.Request
 	if err := w.Decode(h.Type, body, s.cfg.JuteMaxBuffer+s.cfg.JuteMaxBufferExtraSize); err != nil {
 		return c.refuse(h, jute.CodeMarshallingError)

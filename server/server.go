@@ -100,6 +100,7 @@ type Server struct {
 
 	applied     atomic.Int64 // zxid of the last transaction in the tree
 	outstanding atomic.Int64 // requests in the pipeline
+	limits      atomic.Int32 // a Limits: what is taken while a disk is short of space
 	tracker     *session.Tracker
 	ids         *session.IDGenerator
 	passwords   session.Passwords

@@ -55,6 +55,9 @@ func (s *Server) clean(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
+			if s.refusesWrites() { // the nodes are cleaned away later
+				continue
+			}
 			if !s.cleanOnce(ctx) {
 				return
 			}

@@ -189,7 +189,7 @@ func wordMntr(s *script) {
 			s.record("mntr: a line without a tab", line)
 			continue
 		}
-		if strings.HasPrefix(key, "zk_jvm_") || strings.HasPrefix(key, "zk_process_") {
+		if strings.HasPrefix(key, "zk_jvm_") || strings.HasPrefix(key, "zk_process_") || strings.HasPrefix(key, "zk_disk_") {
 			continue
 		}
 		keys = append(keys, key)

@@ -7,7 +7,8 @@
 //	       -> listeners -> warm the rest of the tree in the background
 //	stop:  listeners and connections -> what was proposed is logged and applied -> state flushed -> stores
 //
-// A failed sync or write of a store ends the server: Wait returns the error, nothing is retried.
+// A failed sync or write of a store ends the server: Wait returns the error, nothing is retried. A disk that
+// fills up does not get there: below the low-water mark writes are refused (space.go).
 package embed
 
 import (
@@ -43,6 +44,8 @@ type Deps struct {
 	Listen func(network, address string) (net.Listener, error)
 	// NodeLimits tune the write-behind; the zero value is the default.
 	NodeLimits nodestore.Limits
+	// DiskUsage tells how much room there is on the disk of a folder; nil asks FS.
+	DiskUsage func(dir string) (persistence.DiskUsage, error)
 	// LogOptions and StateOptions tune the stores.
 	LogOptions   persistence.LogOptions
 	StateOptions persistence.StateOptions
@@ -63,6 +66,8 @@ type Node struct {
 	tree    *tree.Tree
 	server  *server.Server
 	purger  *persistence.Purger
+	space   *persistence.Space
+	squeeze chan struct{} // holds one call of squeezeLog
 	cancel  context.CancelFunc
 	work    sync.WaitGroup // warm-up, metrics endpoint
 	failed  chan struct{}  // closed with failure set
@@ -76,7 +81,7 @@ type Node struct {
 // Start opens the data, recovers, and serves. When it returns without error clients are served. The
 // errors an operator must act on have a method ExitCode.
 func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
-	n := &Node{cfg: cfg, log: deps.Logger, deps: deps, failed: make(chan struct{}), done: make(chan struct{})}
+	n := &Node{cfg: cfg, log: deps.Logger, deps: deps, failed: make(chan struct{}), done: make(chan struct{}), squeeze: make(chan struct{}, 1)}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -118,6 +123,7 @@ func (n *Node) listen() (net.Listener, error) {
 // open recovers the data and starts the pipeline on it.
 func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 	began := time.Now()
+	n.openSpace()
 	if n.stores, err = persistence.Open(n.storeOptions()); err != nil {
 		return err
 	}
@@ -153,6 +159,7 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 	n.purger = n.startPurger()
 	n.stores.State.Start(n.durable, n.fail)
 	n.stores.Log.Start(n.apply, n.fail)
+	n.watchSpace(ctx)
 	n.server.Start(solo{n.stores.Log}, listener)
 	counts := n.tree.Counts()
 	n.log.Info("serving clients", "addr", listener.Addr().String(), "mode", "standalone", "data_dir", n.cfg.DataDir, "data_log_dir", n.cfg.DataLogDir)
@@ -167,7 +174,8 @@ func (n *Node) storeOptions() persistence.Options {
 		FS: n.deps.FS, Logger: n.log, Log: n.deps.LogOptions, State: n.deps.StateOptions,
 	}
 	o.Log.NoSync = !n.cfg.ForceSync
-	o.Log.OnSync = func(took time.Duration, entries, _ int) {
+	o.Log.OnSync = func(took time.Duration, entries, bytes int) {
+		n.space.Wrote(bytes)
 		n.met.SyncProcessTime.ObserveDuration(took)
 		n.met.SyncProcessorBatchSize.Observe(int64(entries))
 	}
@@ -236,7 +244,7 @@ func (n *Node) startPurger() *persistence.Purger {
 	if !n.cfg.Purge {
 		return nil
 	}
-	return persistence.StartPurger(n.stores.Log, persistence.Retention{SnapCount: n.cfg.SnapCount, CommitLogCount: n.cfg.CommitLogCount}, n.log)
+	return persistence.StartPurger(n.stores.Log, n.retention(), n.log)
 }
 
 func (n *Node) durable(mark persistence.Applied) {
@@ -338,6 +346,7 @@ func (n *Node) close() error {
 	defer close(n.done)
 	n.cancel()
 	n.server.Close()
+	n.space.Close()
 	n.work.Wait()
 	select {
 	case <-n.failed: // a store that failed is not touched again

@@ -193,6 +193,13 @@ type Metrics struct {
 	UnrecoverableErrorCount  *Counter `zk:"unrecoverable_error_count"`   // worker death
 	JVMPauseTime             *Summary `zk:"jvm_pause_time_ms,p99"`       // empty here: pauses of the Java machine
 
+	// Not Java's: the room on the data disks. Unset where disks are not watched.
+
+	DiskSpaceLevel    *Gauge `zk:"disk_space_level"`          // 0 enough, 1 tight, 2 low: writes are refused, 3 critical: new sessions too
+	DiskDataFreeBytes *Gauge `zk:"disk_data_free_bytes"`      // free on the disk of dataDir
+	DiskLogFreeBytes  *Gauge `zk:"disk_log_free_bytes"`       // free on the disk of dataLogDir
+	DiskLowWaterBytes *Gauge `zk:"disk_low_water_mark_bytes"` // the mark; the smaller one of two disks
+
 	start    time.Time // immutable after New
 	families []family  // immutable after New, in field order
 
