@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build check vet lint deps unit compat race fuzz bench test soak tools clean
+.PHONY: help run build check vet lint deps unit compat race fuzz bench microbench compare test soak tools clean
 
 # The binary that ships is static; race tests switch cgo on for themselves.
 export CGO_ENABLED ?= 0
@@ -21,6 +21,7 @@ FUZZ_SECONDS ?= 60
 BENCH ?= .
 # Which parts of `make soak`; empty means all.
 SOAK ?=
+COMPARE ?=
 # The server that the compat suites run against: ours, or java for Apache ZooKeeper.
 ZK_COMPAT_SERVER ?= ours
 export ZK_COMPAT_SERVER
@@ -61,8 +62,13 @@ race: ## all Go tests under the race detector (needs a C compiler)
 fuzz: ## every fuzz target for a few seconds; FUZZ_SECONDS=60 is shared by all
 	@.ci/fuzz $(FUZZ_SECONDS)
 
-bench: ## Go benchmarks; BENCH=regexp
+bench: microbench compare ## both of the next two
+
+microbench: ## Go benchmarks of codec, prep, tree, log, watches, pipeline; BENCH=regexp
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+compare: deps build ## this server beside Apache ZooKeeper under the same loads; COMPARE="-rows create -rounds 5", -help
+	ZK_COMPAT_BINARY=$(CURDIR)/bin/zk go run ./compat/bench $(COMPARE)
 
 test: ## everything that CI runs, with the seconds of each part
 	@.ci/parts

@@ -4,11 +4,13 @@
 //	zk server port datadir [ticktime] [maxcnxns]        the same, as Java's server takes it
 //	zk status [zoo.cfg]                                 ask the server of a configuration what it does
 //	zk cli [-server host:port,.../chroot] [command]     look at znodes and change them, as zkCli.sh
+//	zk bench [flags] load                               put load on a server and measure it
 //	zk version
 //
 // This package holds what belongs to the process: flags, environment variables, standard streams, signals
 // and exit codes, one file for each command. Settings are read by package conf, the server is put together
-// by server/embed, the commands of zk cli are those of cmd/internal/shell.
+// by server/embed, the commands of zk cli are those of cmd/internal/shell, the loads of zk bench those of
+// cmd/internal/bench.
 //
 // # Exit codes
 //

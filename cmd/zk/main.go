@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Commands: []*cli.Command{
-			serverCommand(env, props), statusCommand(env), cliCommand(env), versionCommand(env),
+			serverCommand(env, props), statusCommand(env), cliCommand(env), benchCommand(env), versionCommand(env),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -9,11 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
 	"zk/jute"
@@ -45,6 +45,20 @@ type Options struct {
 	Props []string
 	// Ready is how to see that the server serves; the zero value opens and closes a session.
 	Ready Ready
+	// JVM are options of the Java machine; nil is a small one, quick to start, and no sync of the log, for
+	// comparing behaviour. A measurement brings its own.
+	JVM []string
+}
+
+// T is what a server needs of the test it belongs to. A testing.TB is one; a program that measures brings
+// its own.
+type T interface {
+	Name() string
+	Helper()
+	Cleanup(f func())
+	Failed() bool
+	Logf(format string, args ...any)
+	Fatal(args ...any)
 }
 
 // Ready is a way to see that a server serves.
@@ -81,18 +95,18 @@ type Server struct {
 }
 
 // StartJava starts Apache ZooKeeper and fails the test if that is impossible. It ends with the test.
-func StartJava(t testing.TB, o Options) *Server {
+func StartJava(t T, o Options) *Server {
 	t.Helper()
 	return mustStart(t, Java, o)
 }
 
 // StartOurs starts this project's server and fails the test if that is impossible. It ends with the test.
-func StartOurs(t testing.TB, o Options) *Server {
+func StartOurs(t T, o Options) *Server {
 	t.Helper()
 	return mustStart(t, Ours, o)
 }
 
-func mustStart(t testing.TB, k Kind, o Options) *Server {
+func mustStart(t T, k Kind, o Options) *Server {
 	t.Helper()
 	s, err := Start(t, k, o)
 	if err != nil {
@@ -114,7 +128,7 @@ func (e *ExitError) Error() string {
 // Start starts a server of the given kind. Unlike StartJava and StartOurs it may be called from any
 // goroutine of the test. The server ends, and its folder goes, with the test; if the test failed, the
 // end of the server's output is logged first.
-func Start(t testing.TB, k Kind, o Options) (*Server, error) {
+func Start(t T, k Kind, o Options) (*Server, error) {
 	dir, err := os.MkdirTemp("", "zk-compat-"+k.String()+"-")
 	if err != nil {
 		return nil, fmt.Errorf("harness: making a folder: %w", err)
@@ -147,7 +161,7 @@ func Start(t testing.TB, k Kind, o Options) (*Server, error) {
 // LogsEnv names a folder that gets the output of every server, whether its test failed or not.
 const LogsEnv = "ZK_COMPAT_LOGS"
 
-func (s *Server) keepLog(t testing.TB) {
+func (s *Server) keepLog(t T) {
 	dir := os.Getenv(LogsEnv)
 	if dir == "" {
 		return
@@ -191,8 +205,11 @@ func (s *Server) command() (*exec.Cmd, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Small, quick to start, and without fsync: what is compared is behaviour.
-		args := append([]string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Dzookeeper.forceSync=no"}, props...)
+		args := s.opts.JVM
+		if args == nil {
+			args = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Dzookeeper.forceSync=no"}
+		}
+		args = append(slices.Clone(args), props...)
 		args = append(args, "-cp", cp, "org.apache.zookeeper.server.quorum.QuorumPeerMain", zooCfg)
 		return exec.Command("java", args...), nil
 	}
