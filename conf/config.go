@@ -15,6 +15,8 @@ type Config struct {
 	// Raw holds every key of the file as it was written (last duplicate), unknown ones and the keys of
 	// later versions included. Read only.
 	Raw map[string]string
+	// Text is the file as it was read, without passwords; "" for arguments only.
+	Text string
 	// Notes are things the operator should know (a key without effect, a mapped setting); log at info.
 	Notes []Note
 	// Warnings are likely mistakes (unknown keys, unsafe settings); log at warn.
@@ -205,7 +207,7 @@ type Metrics struct {
 	BestEffort bool
 }
 
-// Admin are the admin.* keys of the HTTP AdminServer, for the version that serves it.
+// Admin are the admin.* keys of the HTTP AdminServer.
 type Admin struct {
 	EnableServer        bool
 	Address             string
@@ -219,6 +221,7 @@ type Admin struct {
 	SnapshotEnabled     bool
 	RestoreEnabled      bool
 	Sensitive           string // "closed": loopback or authenticated callers only; "open"
+	BestEffort          bool   // a busy port is a warning; only the embedded default sets it
 }
 
 // ConnectionThrottle are the connection_throttle_* keys (Java: BlueThrottle). With WeightEnabled, Tokens

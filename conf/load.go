@@ -50,12 +50,13 @@ func Parse(path string, text []byte, opts Options) (*Config, error) {
 		}
 		return nil, err
 	}
+	l.keepText(text, entries)
 	return l.load(entries)
 }
 
 // Default returns the settings of a server without a configuration file: standalone on port 2181, all
-// four-letter words, metrics on port 7000 (a busy port is a warning only), data in dir, or in ./zk-data
-// when dir is "".
+// four-letter words, metrics on port 7000 and the AdminServer on 8080 (a busy port of these two is a
+// warning only), data in dir, or in ./zk-data when dir is "".
 func Default(dir string, opts Options) (*Config, error) {
 	l := newLoader("(embedded)", opts.complete())
 	entries, err := parseProperties([]byte(defaultText))
@@ -67,11 +68,12 @@ func Default(dir string, opts Options) (*Config, error) {
 			entries[i].Value = dir
 		}
 	}
+	l.keepText([]byte(defaultText), entries)
 	c, err := l.load(entries)
 	if err != nil {
 		return nil, err
 	}
-	c.Metrics.BestEffort = true
+	c.Metrics.BestEffort, c.Admin.BestEffort = true, true
 	return c, nil
 }
 

@@ -378,7 +378,7 @@ func TestDuplicatesAndOddities(t *testing.T) {
 		}
 	}
 	for line, text := range map[string]string{
-		"jute.maxbuffer=5000": "Java would read it only as", "preAllocSize=x": "no effect", "admin.serverPort=8081": "no effect in this version",
+		"jute.maxbuffer=5000": "Java would read it only as", "preAllocSize=x": "no effect", "kinit=/bin/true": "no effect in this version",
 		"autopurge.purgeInterval=0": "runs by itself", "requestThrottleLimit=4": "request_throttle_max_requests",
 	} {
 		c := mustParse(t, base+line+"\n")

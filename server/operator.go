@@ -50,6 +50,13 @@ func (c *conn) fourLetter(word fourletter.Word, in []byte, used int) (int, bool)
 // Figures is what the server shows to operators.
 func (s *Server) Figures() figures.Server { return operator{s: s} }
 
+// RootACL is the ACL of "/", which says who may take and restore snapshots.
+func (s *Server) RootACL() []jute.ACL {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	return s.tree.ACL(s.tree.Find(tree.RootPath))
+}
+
 // operator is the server as its operators see it; c is the connection that asks, nil when none does.
 type operator struct {
 	s *Server

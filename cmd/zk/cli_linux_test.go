@@ -71,7 +71,7 @@ func (s *screen) await(t *testing.T, text string) {
 
 // TestTerminal types at a shell: line editing, completion of commands and paths, history, end.
 func TestTerminal(t *testing.T) {
-	cfg, err := conf.Parse("test.cfg", []byte("dataDir="+t.TempDir()+"\nclientPort=0\nclientPortAddress=127.0.0.1\n"), conf.Options{})
+	cfg, err := conf.Parse("test.cfg", []byte("dataDir="+t.TempDir()+"\nclientPort=0\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"), conf.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@
 //	1    an unexpected error; zk status: no answer; zk cli: the command failed
 //	2    bad invocation or configuration
 //	3    the data folder can't be used
+//	4    the AdminServer's port is not free
 //	127  zk cli: no such command
 //
 // They are Java's (org.apache.zookeeper.server.ExitCode) but for SIGTERM, after which a JVM ends with 143.

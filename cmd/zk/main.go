@@ -23,6 +23,7 @@ const (
 	exitUnexpected = 1
 	exitInvocation = 2
 	exitDataDir    = 3
+	exitAdminPort  = 4
 )
 
 // environment is what a command gets from the operating system; tests bring their own.

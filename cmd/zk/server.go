@@ -32,10 +32,11 @@ func serverCommand(env environment, props []conf.Property) *cli.Command {
 		Name:      "server",
 		Usage:     "serve in the foreground",
 		ArgsUsage: "[zoo.cfg | port datadir [ticktime] [maxcnxns]]",
-		Description: "Without an argument: standalone on port 2181, data in ./zk-data, metrics on port 7000.\n" +
+		Description: "Without an argument: standalone on port 2181, data in ./zk-data, metrics on port 7000, AdminServer on port 8080.\n" +
 			"-Dname=value, SERVER_JVMFLAGS and JVMFLAGS are read as Java's system properties are.\n" +
 			"SIGTERM and SIGINT close the server in order, then the exit code is 0.\n" +
-			"Exit codes: 0 done, 1 unexpected error, 2 bad invocation or configuration, 3 data folder not usable.",
+			"Exit codes: 0 done, 1 unexpected error, 2 bad invocation or configuration, 3 data folder not usable,\n" +
+			"4 port of the AdminServer not free.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "debug, info, warn or error"},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "text or json"},
@@ -156,6 +157,8 @@ func failed(logger *slog.Logger, message string, err error) error {
 		text = "Invalid config, exiting abnormally"
 	case exitDataDir:
 		text = "Unable to access datadir, exiting abnormally"
+	case exitAdminPort:
+		text = "Unable to start AdminServer, exiting abnormally"
 	}
 	return &commandError{code, text}
 }

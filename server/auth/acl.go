@@ -107,6 +107,17 @@ func (p *Providers) Check(acl []jute.ACL, perm int32, ids []jute.ID) bool {
 	return false
 }
 
+// Named is Check where nothing counts but what a caller has proven: the super identity, and entries that
+// name one of the identities. world:anyone, an empty ACL and skipACL let nobody in.
+func (p *Providers) Named(acl []jute.ACL, perm int32, ids []jute.ID) bool {
+	if slices.ContainsFunc(ids, func(id jute.ID) bool { return id.Scheme == schemeSuper }) {
+		return true
+	}
+	return slices.ContainsFunc(acl, func(a jute.ACL) bool {
+		return a.Perms&perm != 0 && !isAnyone(&a) && p.meant(&a, ids)
+	})
+}
+
 // meant reports whether one of the identities is meant by an ACL entry.
 func (p *Providers) meant(a *jute.ACL, ids []jute.ID) bool {
 	if isAnyone(a) {

@@ -21,6 +21,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"zk/conf"
@@ -76,6 +77,9 @@ type Node struct {
 	closed  sync.Once
 	done    chan struct{} // closed when Close is through
 	batch   []server.Proposal
+
+	adminAddr    net.Addr     // of the AdminServer, nil without one; immutable after Start
+	durableSince atomic.Int64 // when the last state became durable, in seconds of Unix time
 }
 
 // Start opens the data, recovers, and serves. When it returns without error clients are served. The
@@ -96,14 +100,23 @@ func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
 	}
 	ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	n.met = metrics.New(time.Now())
+	n.durableSince.Store(time.Now().Unix())
 	// The port comes first: a server that can't listen must not touch its data.
 	listener, err := n.listen()
 	if err != nil {
 		return nil, err
 	}
-	if err := n.open(ctx, listener); err != nil {
+	adminListener, err := n.listenAdmin()
+	if err == nil {
+		err = n.open(ctx, listener, adminListener)
+	}
+	if err != nil {
 		n.cancel()
-		_ = listener.Close() // the first error counts
+		for _, l := range []net.Listener{listener, adminListener} {
+			if l != nil {
+				_ = l.Close() // the first error counts
+			}
+		}
 		return nil, err
 	}
 	n.serveMetrics(ctx)
@@ -120,8 +133,8 @@ func (n *Node) listen() (net.Listener, error) {
 	return l, nil
 }
 
-// open recovers the data and starts the pipeline on it.
-func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
+// open recovers the data and starts the pipeline on it. adminListener may be nil.
+func (n *Node) open(ctx context.Context, listener, adminListener net.Listener) (err error) {
 	began := time.Now()
 	n.openSpace()
 	if n.stores, err = persistence.Open(n.storeOptions()); err != nil {
@@ -165,6 +178,9 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 	n.log.Info("serving clients", "addr", listener.Addr().String(), "mode", "standalone", "data_dir", n.cfg.DataDir, "data_log_dir", n.cfg.DataLogDir)
 	n.log.Info("recovered", "zxid", counts.LastZxid, "znodes", counts.Nodes, "sessions", n.tree.SessionCount(), "txns_redone", redone, "fresh", fresh, "ms", took.Milliseconds())
 	n.warm(ctx)
+	if adminListener != nil {
+		n.serveAdmin(ctx, adminListener, providers)
+	}
 	return nil
 }
 
@@ -248,6 +264,7 @@ func (n *Node) startPurger() *persistence.Purger {
 }
 
 func (n *Node) durable(mark persistence.Applied) {
+	n.durableSince.Store(time.Now().Unix())
 	if n.purger != nil {
 		n.purger.Durable(mark)
 	}
@@ -311,6 +328,9 @@ func (n *Node) fail(err error) {
 
 // Addr is the client address.
 func (n *Node) Addr() net.Addr { return n.server.Addrs()[0] }
+
+// AdminAddr is the address of the AdminServer, nil without one.
+func (n *Node) AdminAddr() net.Addr { return n.adminAddr }
 
 // Metrics are the server's figures.
 func (n *Node) Metrics() *metrics.Metrics { return n.met }

@@ -41,7 +41,7 @@ func start(t testing.TB, lines ...string) *rig {
 
 func newRig(t testing.TB, fs vfs.FS, lines ...string) *rig {
 	t.Helper()
-	text := "clientPort=0\nclientPortAddress=127.0.0.1\ndataDir=/data\ntickTime=2000\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n" +
+	text := "clientPort=0\nclientPortAddress=127.0.0.1\ndataDir=/data\ntickTime=2000\nmaxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=*\n" +
 		strings.Join(lines, "\n") + "\n"
 	cfg, err := conf.Parse("zoo.cfg", []byte(text), conf.Options{})
 	if err != nil {

@@ -1,14 +1,10 @@
 package fourletter
 
 import (
-	"cmp"
 	"maps"
-	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 
-	"zk/jute"
 	"zk/server/figures"
 	"zk/server/metrics/javatext"
 )
@@ -73,7 +69,7 @@ func (r *reply) connectionBuckets() {
 		r.bucketHead(len(b.Conns), b.At)
 		for _, c := range b.Conns {
 			r.text("\tip: ")
-			r.buf = appendRemote(r.buf, c.Remote)
+			r.buf = figures.AppendRemote(r.buf, c.Remote)
 			r.text(" sessionId: 0x")
 			r.hex(int64(c.Session))
 			r.endLine()
@@ -101,7 +97,7 @@ func (r *reply) ephemerals() {
 	r.text("Sessions with Ephemerals (")
 	r.integer(int64(len(bySession)))
 	r.line("):")
-	for _, id := range slices.SortedFunc(maps.Keys(bySession), compareSessions) {
+	for _, id := range slices.SortedFunc(maps.Keys(bySession), figures.CompareSessions) {
 		r.text("0x")
 		r.hex(int64(id))
 		r.line(":")
@@ -113,53 +109,29 @@ func (r *reply) ephemerals() {
 	}
 }
 
-// compareSessions orders ids as they are printed, unsigned.
-func compareSessions(a, b jute.SessionID) int { return cmp.Compare(uint64(a), uint64(b)) }
-
-// watch is a pair of the data watch table.
-type watch struct {
-	path    string
-	session jute.SessionID
-}
-
-// watches collects the pairs, because the table has them in no order. They share their paths with it.
-func (r *reply) watches() []watch {
-	var all []watch
-	r.srv.EachWatch(func(path string, session jute.SessionID) {
-		all = append(all, watch{path: path, session: session})
-	})
-	return all
-}
-
 // watchesBySession is wchc. Source: WatchManager.dumpWatches.
 func (r *reply) watchesBySession() {
-	all := r.watches()
-	slices.SortFunc(all, func(a, b watch) int {
-		return cmp.Or(compareSessions(a.session, b.session), cmp.Compare(a.path, b.path))
-	})
+	all := figures.WatchesBySession(r.srv)
 	for i, w := range all {
-		if i == 0 || all[i-1].session != w.session {
+		if i == 0 || all[i-1].Session != w.Session {
 			r.text("0x")
-			r.hex(int64(w.session))
+			r.hex(int64(w.Session))
 			r.endLine()
 		}
-		r.line("\t", w.path)
+		r.line("\t", w.Path)
 	}
 	r.line()
 }
 
 // watchesByPath is wchp. Source: WatchManager.dumpWatches.
 func (r *reply) watchesByPath() {
-	all := r.watches()
-	slices.SortFunc(all, func(a, b watch) int {
-		return cmp.Or(cmp.Compare(a.path, b.path), compareSessions(a.session, b.session))
-	})
+	all := figures.WatchesByPath(r.srv)
 	for i, w := range all {
-		if i == 0 || all[i-1].path != w.path {
-			r.line(w.path)
+		if i == 0 || all[i-1].Path != w.Path {
+			r.line(w.Path)
 		}
 		r.text("\t0x")
-		r.hex(int64(w.session))
+		r.hex(int64(w.Session))
 		r.endLine()
 	}
 	r.line()
@@ -173,32 +145,4 @@ func (r *reply) watchSummary() {
 	r.integer(int64(s.Paths))
 	r.line(" paths")
 	r.pair("Total watches:", int64(s.Watches))
-}
-
-// appendRemote appends an address as Java's InetSocketAddress prints one whose name was never looked
-// up: a slash before it, IPv6 in brackets and with all eight groups. "null" stands for a closed socket.
-func appendRemote(dst []byte, a netip.AddrPort) []byte {
-	if !a.IsValid() {
-		return append(dst, "null"...)
-	}
-	dst = append(dst, '/')
-	ip := a.Addr().Unmap()
-	if ip.Is4() {
-		dst = ip.AppendTo(dst)
-	} else {
-		groups := ip.As16()
-		dst = append(dst, '[')
-		for i := 0; i < len(groups); i += 2 {
-			if i > 0 {
-				dst = append(dst, ':')
-			}
-			dst = strconv.AppendUint(dst, uint64(groups[i])<<8|uint64(groups[i+1]), 16)
-		}
-		if zone := ip.Zone(); zone != "" {
-			dst = append(append(dst, '%'), zone...)
-		}
-		dst = append(dst, ']')
-	}
-	dst = append(dst, ':')
-	return strconv.AppendUint(dst, uint64(a.Port()), 10)
 }

@@ -28,7 +28,7 @@ type fakeServer struct {
 	digests               []figures.Digest
 	monitorHead           []figures.KeyValue
 	monitor               string
-	watches               []watch
+	watches               []figures.Watch
 	summary               figures.WatchSummary
 	statResets, connReset int
 	mask                  int64
@@ -57,7 +57,7 @@ func (f *fakeServer) TraceMask() int64                   { return f.mask }
 func (f *fakeServer) SetTraceMask(mask int64)            { f.mask = mask }
 func (f *fakeServer) EachWatch(do func(string, jute.SessionID)) {
 	for _, w := range f.watches {
-		do(w.path, w.session)
+		do(w.Path, w.Session)
 	}
 }
 
@@ -117,9 +117,9 @@ func standalone(t *testing.T) *fakeServer {
 		}}},
 		digests: []figures.Digest{{Zxid: 0x80, Value: 78189931867}, {Zxid: 0x100000100, Value: -5}},
 		monitor: "zk_avg_latency\t2.1557\nzk_znode_count\t46\n",
-		watches: []watch{
-			{"/load/n01", sessionB}, {"/load/n01", sessionA}, {"/load/n00", sessionA},
-			{"/load/n03", sessionB}, {"/load/n02", sessionB}, {"/load/n02", sessionA},
+		watches: []figures.Watch{
+			{Path: "/load/n01", Session: sessionB}, {Path: "/load/n01", Session: sessionA}, {Path: "/load/n00", Session: sessionA},
+			{Path: "/load/n03", Session: sessionB}, {Path: "/load/n02", Session: sessionB}, {Path: "/load/n02", Session: sessionA},
 		},
 		summary: figures.WatchSummary{Watchers: 2, Paths: 4, Watches: 6},
 	}
@@ -505,7 +505,7 @@ func TestLargeRepliesLeaveInChunks(t *testing.T) {
 	}
 	srv := &fakeServer{}
 	for i := range 20000 {
-		srv.watches = append(srv.watches, watch{path: fmt.Sprintf("/some/longer/path/of/a/node-%d", i), session: 1})
+		srv.watches = append(srv.watches, figures.Watch{Path: fmt.Sprintf("/some/longer/path/of/a/node-%d", i), Session: 1})
 	}
 	out = &writes{left: -1}
 	if err := WordWchp.Run(out, srv, true, nil); err != nil || len(out.sizes) < 5 {

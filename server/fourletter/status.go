@@ -55,7 +55,7 @@ func (r *reply) cons() {
 // connection is one line of stat (brief) or cons. Source: ServerCnxn.dumpConnectionInfo.
 func (r *reply) connection(c *figures.Conn, brief bool) {
 	r.text(" ")
-	r.buf = appendRemote(r.buf, c.Remote)
+	r.buf = figures.AppendRemote(r.buf, c.Remote)
 	r.text("[")
 	r.hex(int64(c.InterestOps))
 	r.text("](queued=")

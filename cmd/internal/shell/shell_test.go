@@ -22,7 +22,7 @@ import (
 // startServer starts a server of this project and returns its address.
 func startServer(t *testing.T) string {
 	t.Helper()
-	text := fmt.Sprintf("dataDir=%s\nclientPort=0\nclientPortAddress=127.0.0.1\nextendedTypesEnabled=true\n", t.TempDir())
+	text := fmt.Sprintf("dataDir=%s\nclientPort=0\nclientPortAddress=127.0.0.1\nextendedTypesEnabled=true\nadmin.enableServer=false\n", t.TempDir())
 	cfg, err := conf.Parse("test.cfg", []byte(text), conf.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,113 @@
+package admin
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	// requestHeadBytesMax bounds the head of a request, its query included.
+	requestHeadBytesMax = 16 << 10
+	// requestTime bounds the way of a request to the server, but for the body of a restore.
+	requestTime = 30 * time.Second
+	// connsMax and connsPerAddressMax bound the open connections, in all and from one address. More are
+	// closed at once, so that whoever holds many shuts out nobody but itself.
+	connsMax           = 256
+	connsPerAddressMax = 32
+)
+
+// Serve answers on the listener until ctx ends, then closes the listener and open connections and
+// returns nil. Any other end is an error. The listener belongs to Serve from the call on. idle closes a
+// connection without a request on its way (admin.idleTimeout).
+func Serve(ctx context.Context, listener net.Listener, h http.Handler, idle time.Duration, log *slog.Logger) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: requestTime,
+		ReadTimeout:       requestTime,
+		IdleTimeout:       idle,
+		MaxHeaderBytes:    requestHeadBytesMax,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what callers do wrong
+		// What TLS negotiates is HTTP/1.1, as in Java.
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	err := server.Serve(&limitedListener{Listener: listener, from: map[netip.Addr]int{}})
+	if ctx.Err() != nil && errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("admin: serving on %s: %w", listener.Addr(), err)
+}
+
+// limitedListener closes connections beyond connsMax and connsPerAddressMax.
+type limitedListener struct {
+	net.Listener
+	mu   sync.Mutex
+	all  int                // guarded by mu
+	from map[netip.Addr]int // guarded by mu
+}
+
+// Accept implements net.Listener.
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		nc, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		addr := source(nc)
+		if l.enter(addr) {
+			return &limitedConn{Conn: nc, leave: sync.OnceFunc(func() { l.exit(addr) })}, nil
+		}
+		_ = nc.Close() // refused: nothing to be said about it
+	}
+}
+
+// source is where a connection comes from; the zero Addr for one that is no TCP connection.
+func source(nc net.Conn) netip.Addr {
+	a, err := netip.ParseAddrPort(nc.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap()
+}
+
+func (l *limitedListener) enter(addr netip.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all >= connsMax || l.from[addr] >= connsPerAddressMax {
+		return false
+	}
+	l.all++
+	l.from[addr]++
+	return true
+}
+
+func (l *limitedListener) exit(addr netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all--
+	if l.from[addr]--; l.from[addr] == 0 {
+		delete(l.from, addr)
+	}
+}
+
+// limitedConn gives its place back when it is closed.
+type limitedConn struct {
+	net.Conn
+	leave func()
+}
+
+// Close implements net.Conn.
+func (c *limitedConn) Close() error {
+	c.leave()
+	return c.Conn.Close()
+}

@@ -1,0 +1,202 @@
+package embed_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"zk/jute"
+	"zk/server/embed"
+)
+
+// startAdmin starts a server with an AdminServer on any port.
+func startAdmin(t *testing.T, lines ...string) *rig {
+	t.Helper()
+	return start(t, append([]string{"admin.enableServer=true", "admin.serverAddress=127.0.0.1", "admin.serverPort=0"}, lines...)...)
+}
+
+// ask gives status and text of a command's answer, without blanks.
+func (r *rig) ask(command string) (status int, text string) {
+	r.t.Helper()
+	client := http.Client{Timeout: patience}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://" + r.node.AdminAddr().String() + "/commands/" + command)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatalf("%s: %v", command, err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, body); err != nil {
+		r.t.Fatalf("%s: %v\n%s", command, err, body)
+	}
+	return resp.StatusCode, compact.String()
+}
+
+// TestAdmin: the commands show this server.
+func TestAdmin(t *testing.T) {
+	r := startAdmin(t, "DigestAuthenticationProvider.superDigest=super:hid\\", "den", "tickTime=2000")
+	c := r.connect()
+	c.ok(jute.OpCreate, create("/e", "x", jute.FlagEphemeral))
+	c.ok(jute.OpGetData, read("/e", true))
+	session := fmt.Sprint(int64(c.sid))
+	for command, want := range map[string]string{
+		"configuration":         `"tick_time":2000`,
+		"connections":           `"session_id":` + session,
+		"dump":                  `"session_id_to_ephemeral_paths":{"` + session + `":["/e"]}`,
+		"watches":               `{"session_id_to_watched_paths":{"` + session + `":["/e"]},`,
+		"watches_by_path":       `{"path_to_session_ids":{"/e":[` + session + `]},`,
+		"watch_summary":         `"num_total_watches":1`,
+		"initial_configuration": `superDigest=***\ntickTime=2000\n"`,
+		"last_snapshot":         `{"zxid":"`,
+		"monitor":               `"ephemerals_count":1,`,
+		"server_stats":          `"server_state":"standalone"`,
+		"system_properties":     `"zookeeper.admin.commandURL":"/commands"`,
+		"environment":           `"user.name":`,
+	} {
+		status, text := r.ask(command)
+		if status != 200 || !strings.Contains(text, want) || !strings.HasSuffix(text, `"command":"`+command+`","error":null}`) {
+			t.Errorf("%s: %d %s", command, status, text)
+		}
+		if strings.Contains(text, "hid") || strings.Contains(text, "den\\n") {
+			t.Errorf("%s shows a password: %s", command, text)
+		}
+	}
+}
+
+// TestAdminPort: a busy one ends a standalone server with Java's exit code, and nothing is touched.
+func TestAdminPort(t *testing.T) {
+	first := startAdmin(t)
+	_, port, err := net.SplitHostPort(first.node.AdminAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fs := vfs.NewMem()
+	second := newRig(t, fs, "admin.enableServer=true", "admin.serverAddress=127.0.0.1", "admin.serverPort="+port)
+	_, err = embed.Start(context.Background(), second.cfg, second.deps)
+	var coded interface{ ExitCode() int }
+	if !errors.As(err, &coded) || coded.ExitCode() != 4 {
+		t.Errorf("%v", err)
+	}
+	if _, err := fs.Stat("/data"); err == nil {
+		t.Error("the data folder was made")
+	}
+	second.cfg.Admin.BestEffort = true // the default settings
+	second.open()
+	if second.node.AdminAddr() != nil {
+		t.Error("served on a busy port")
+	}
+}
+
+// TestHostileAdminCallers: what HTTP callers do costs only them.
+func TestHostileAdminCallers(t *testing.T) {
+	r := startAdmin(t, "admin.sensitive=open")
+	c := r.connect()
+	c.ok(jute.OpCreate, create("/w", "x", 0))
+	const watches = 20000 // some megabytes of them
+	for i := range watches {
+		c.send(jute.OpExists, read(fmt.Sprintf("/w/a-node-that-is-not-there-yet-but-has-quite-a-long-name-%05d", i), true))
+		if i%500 == 499 {
+			for range 500 {
+				if _, err := c.recv(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	dial := func() net.Conn {
+		nc, err := net.Dial("tcp", r.node.AdminAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = nc.Close() })
+		_ = nc.SetDeadline(time.Now().Add(patience))
+		return nc
+	}
+	status := func(nc net.Conn) int {
+		resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
+		if err != nil {
+			return 0 // closed
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	long := strings.Repeat("x", 64<<10)
+	for request, want := range map[string][]int{
+		"GET /commands/ruok HTTP/1.1\r\nHost: x\r\nA: " + long + "\r\n\r\n":                                           {431},
+		"GET /commands/ruok?" + long + " HTTP/1.1\r\nHost: x\r\n\r\n":                                                 {431, 414},
+		"GET /commands/ruok HTTP/1.1\r\n\r\n":                                                                         {400},
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n":                                                        {400},
+		"GET /commands/ruok HTTP/9.9\r\nHost: x\r\n\r\n":                                                              {505},
+		"GET /commands/%zz HTTP/1.1\r\nHost: x\r\n\r\n":                                                               {400},
+		"POST /commands/ruok HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n":                              {405},
+		"POST /commands/restore HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n":                           {401},
+		"POST /commands/ruok HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": {400, 405},
+		"GET /commands/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n":                                                  {200}, // no such command
+		"GET http://other/commands/ruok HTTP/1.0\r\n\r\n":                                                             {200},
+	} {
+		nc := dial()
+		if _, err := io.WriteString(nc, request); err != nil && len(request) < 1000 {
+			t.Fatal(err)
+		}
+		got := status(nc)
+		ok := got == 0 && len(request) > 60000 // a reset may overtake the reply to what was not read
+		for _, w := range want {
+			ok = ok || got == w
+		}
+		if !ok {
+			t.Errorf("%.60q: %d, want %v", request, got, want)
+		}
+		_ = nc.Close()
+	}
+	// Slow readers of lists, and callers who begin and say no more, up to the bound and beyond it.
+	var held []net.Conn
+	for i := range 40 {
+		nc := dial()
+		text := "GET /commands/wchp HTTP/1.1\r\nHost: x\r\n\r\n"
+		if i > 1 {
+			text = text[:i]
+		}
+		_, _ = io.WriteString(nc, text) // those beyond the bound are closed at once
+		held = append(held, nc)
+	}
+	if n, err := io.Copy(io.Discard, held[39]); n != 0 && err == nil {
+		t.Errorf("a connection beyond the bound got %d bytes", n)
+	}
+	c.ok(jute.OpSetData, setData("/w", "y", -1))
+	for _, nc := range held[2:] {
+		_ = nc.Close()
+	}
+	await(t, "others are answered", func() bool {
+		nc := dial()
+		defer func() { _ = nc.Close() }()
+		_, _ = io.WriteString(nc, "GET /commands/ruok HTTP/1.1\r\nHost: x\r\n\r\n")
+		return status(nc) == 200
+	})
+	for _, nc := range held[:2] {
+		resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list struct {
+			Paths map[string][]int64 `json:"path_to_session_ids"`
+		}
+		if err := json.NewDecoder(resp.Body).Decode(&list); err != nil || len(list.Paths) != watches {
+			t.Errorf("a slow reader got %d paths, %v", len(list.Paths), err)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package figures
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"zk/jute"
+)
+
+// CompareSessions orders ids as they are printed in hex, unsigned.
+func CompareSessions(a, b jute.SessionID) int { return cmp.Compare(uint64(a), uint64(b)) }
+
+// Watch is a pair of the data watch table.
+type Watch struct {
+	Path    string
+	Session jute.SessionID
+}
+
+// watches collects the pairs, because the table has them in no order. They share their paths with it.
+func watches(s Server) []Watch {
+	var all []Watch
+	s.EachWatch(func(path string, session jute.SessionID) {
+		all = append(all, Watch{Path: path, Session: session})
+	})
+	return all
+}
+
+// WatchesBySession lists the data watches by session, then path.
+func WatchesBySession(s Server) []Watch {
+	all := watches(s)
+	slices.SortFunc(all, func(a, b Watch) int {
+		return cmp.Or(CompareSessions(a.Session, b.Session), cmp.Compare(a.Path, b.Path))
+	})
+	return all
+}
+
+// WatchesByPath lists the data watches by path, then session.
+func WatchesByPath(s Server) []Watch {
+	all := watches(s)
+	slices.SortFunc(all, func(a, b Watch) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), CompareSessions(a.Session, b.Session))
+	})
+	return all
+}
+
+// AppendRemote appends an address as Java's InetSocketAddress prints one whose name was never looked
+// up: a slash before it, IPv6 in brackets and with all eight groups. "null" stands for a closed socket.
+func AppendRemote(dst []byte, a netip.AddrPort) []byte {
+	if !a.IsValid() {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '/')
+	ip := a.Addr().Unmap()
+	if ip.Is4() {
+		dst = ip.AppendTo(dst)
+	} else {
+		groups := ip.As16()
+		dst = append(dst, '[')
+		for i := 0; i < len(groups); i += 2 {
+			if i > 0 {
+				dst = append(dst, ':')
+			}
+			dst = strconv.AppendUint(dst, uint64(groups[i])<<8|uint64(groups[i+1]), 16)
+		}
+		if zone := ip.Zone(); zone != "" {
+			dst = append(append(dst, '%'), zone...)
+		}
+		dst = append(dst, ']')
+	}
+	dst = append(dst, ':')
+	return strconv.AppendUint(dst, uint64(a.Port()), 10)
+}
