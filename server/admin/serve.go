@@ -24,15 +24,27 @@ const (
 	connsPerAddressMax = 32
 )
 
-// Serve answers on the listener until ctx ends, then closes the listener and open connections and
-// returns nil. Any other end is an error. The listener belongs to Serve from the call on. idle closes a
-// connection without a request on its way (admin.idleTimeout).
-func Serve(ctx context.Context, listener net.Listener, h http.Handler, idle time.Duration, log *slog.Logger) error {
+// Port is where commands are taken.
+type Port struct {
+	Listener net.Listener
+	// TLS is what HTTPS goes by; nil for HTTP alone.
+	TLS *tls.Config
+	// Plain takes HTTP beside HTTPS (admin.portUnification).
+	Plain bool
+	// DetectTimeout is the wait for the first byte of a connection that may be either.
+	DetectTimeout time.Duration
+	// IdleTimeout closes a connection without a request on its way (admin.idleTimeout).
+	IdleTimeout time.Duration
+}
+
+// Serve answers until ctx ends, then closes the listener and open connections and returns nil. Any other
+// end is an error. The listener belongs to Serve from the call on.
+func (p Port) Serve(ctx context.Context, h http.Handler, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: requestTime,
 		ReadTimeout:       requestTime,
-		IdleTimeout:       idle,
+		IdleTimeout:       p.IdleTimeout,
 		MaxHeaderBytes:    requestHeadBytesMax,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what callers do wrong
@@ -41,11 +53,18 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, idle time
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	err := server.Serve(&limitedListener{Listener: listener, from: map[netip.Addr]int{}})
-	if ctx.Err() != nil && errors.Is(err, http.ErrServerClosed) {
+	var listener net.Listener = &limitedListener{Listener: p.Listener, from: map[netip.Addr]int{}}
+	switch {
+	case p.TLS != nil && p.Plain:
+		listener = unify(ctx, listener, p.TLS, p.DetectTimeout)
+	case p.TLS != nil:
+		listener = tls.NewListener(listener, p.TLS)
+	}
+	err := server.Serve(listener)
+	if ctx.Err() != nil && (errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed)) {
 		return nil
 	}
-	return fmt.Errorf("admin: serving on %s: %w", listener.Addr(), err)
+	return fmt.Errorf("admin: serving on %s: %w", p.Listener.Addr(), err)
 }
 
 // limitedListener closes connections beyond connsMax and connsPerAddressMax.

@@ -2,6 +2,7 @@ package embed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -9,10 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"zk/conf"
 	"zk/jute"
 	"zk/server/admin"
 	"zk/server/auth"
 	"zk/server/figures"
+	"zk/server/secure"
 )
 
 // exitAdminPort is the exit code for an AdminServer that can't listen (Java: ExitCode).
@@ -34,16 +37,28 @@ func (e *adminError) Unwrap() error { return e.err }
 func (e *adminError) ExitCode() int { return exitAdminPort }
 
 // listenAdmin opens the AdminServer's port; nil when there is to be none.
-func (n *Node) listenAdmin() (net.Listener, error) {
+func (n *Node) listenAdmin() (*admin.Port, error) {
 	a := n.cfg.Admin
 	if !a.EnableServer {
 		return nil, nil
 	}
+	port := &admin.Port{IdleTimeout: a.IdleTimeout}
+	if a.ForceHTTPS || a.PortUnification {
+		secured, err := secure.New(n.adminTLS(), n.log)
+		if err == nil && n.cfg.QuorumTLS.KeyStore.Location == "" {
+			err = errors.New("ssl.quorum.keyStore.location is not set")
+		}
+		if err != nil {
+			return nil, &adminTLSError{err}
+		}
+		port.TLS, port.Plain, port.DetectTimeout = secured.ServerConfig(), !a.ForceHTTPS, n.cfg.QuorumTLS.HandshakeDetectionTimeout
+	}
 	address := net.JoinHostPort(a.Address, strconv.Itoa(a.Port))
-	l, err := n.deps.Listen("tcp", address)
+	var err error
+	port.Listener, err = n.deps.Listen("tcp", address)
 	switch {
 	case err == nil:
-		return l, nil
+		return port, nil
 	case a.BestEffort:
 		n.log.Warn("the AdminServer is left out", "addr", address, "err", err)
 		return nil, nil
@@ -51,18 +66,42 @@ func (n *Node) listenAdmin() (net.Listener, error) {
 	return nil, &adminError{address, err}
 }
 
+// adminTLS is what HTTPS goes by: the stores of ssl.quorum, but whether callers need a certificate is the
+// AdminServer's own setting, and nobody compares it with their address. Source: JettyAdminServer.
+func (n *Node) adminTLS() conf.TLS {
+	t := n.cfg.QuorumTLS
+	t.ClientAuth, t.ClientHostnameVerification = "none", false
+	if n.cfg.Admin.NeedClientAuth {
+		t.ClientAuth = "need"
+	}
+	return t
+}
+
+// adminTLSError says that HTTPS can't be served.
+type adminTLSError struct{ err error }
+
+func (e *adminTLSError) Error() string { return "embed: HTTPS of the AdminServer: " + e.err.Error() }
+func (e *adminTLSError) Unwrap() error { return e.err }
+
+// ExitCode is that of Java for an AdminServer that does not start.
+func (e *adminTLSError) ExitCode() int { return exitAdminPort }
+
 // serveAdmin answers the AdminServer's commands.
-func (n *Node) serveAdmin(ctx context.Context, l net.Listener, providers *auth.Providers) {
+func (n *Node) serveAdmin(ctx context.Context, port admin.Port, providers *auth.Providers) {
 	handler := admin.New(admin.Options{
 		Config: n.cfg.Admin, Server: adminView{n.server.Figures(), n}, Auth: providers, Metrics: n.met, Logger: n.log,
 		NoLastProcessedZxid: !n.cfg.SerializeLastProcessed, UseForwardedFor: n.cfg.IPUseXForwardedFor,
 	})
-	n.adminAddr = l.Addr()
-	n.log.Info("serving admin commands", "url", "http://"+l.Addr().String()+n.cfg.Admin.CommandURL)
+	n.adminAddr = port.Listener.Addr()
+	scheme := "http"
+	if port.TLS != nil {
+		scheme = "https"
+	}
+	n.log.Info("serving admin commands", "url", scheme+"://"+n.adminAddr.String()+n.cfg.Admin.CommandURL, "plain_too", port.Plain)
 	n.work.Add(1)
 	go func() { // ends at Close
 		defer n.work.Done()
-		if err := admin.Serve(ctx, l, handler, n.cfg.Admin.IdleTimeout, n.log); err != nil {
+		if err := port.Serve(ctx, handler, n.log); err != nil {
 			n.log.Warn("AdminServer stopped", "err", err)
 		}
 	}()

@@ -4,12 +4,22 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +207,97 @@ func TestHostileAdminCallers(t *testing.T) {
 		}
 		if err := json.NewDecoder(resp.Body).Decode(&list); err != nil || len(list.Paths) != watches {
 			t.Errorf("a slow reader got %d paths, %v", len(list.Paths), err)
+		}
+	}
+}
+
+// pemFile writes a new key with a certificate, signed by itself, and gives the file and the pair.
+func pemFile(t *testing.T, dir, name string) (string, tls.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour), IsCA: true,
+		BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
+	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	file := filepath.Join(dir, name+".pem")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(text, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file, pair
+}
+
+// TestAdminHTTPS: forceHttps, portUnification and needClientAuth.
+func TestAdminHTTPS(t *testing.T) {
+	dir := t.TempDir()
+	serverFile, serverPair := pemFile(t, dir, "server")
+	clientFile, clientPair := pemFile(t, dir, "client")
+	roots := x509.NewCertPool()
+	roots.AddCert(serverPair.Leaf)
+	stores := []string{"ssl.quorum.keyStore.location=" + serverFile, "ssl.quorum.trustStore.location=" + clientFile}
+	for _, c := range []struct {
+		lines                    string
+		plain, bare, certificate bool // who is answered: HTTP, HTTPS without a certificate, and with one
+	}{
+		{"admin.forceHttps=true", false, true, true},
+		{"admin.portUnification=true", true, true, true},
+		{"admin.forceHttps=true\nadmin.portUnification=true", false, true, true},
+		{"admin.forceHttps=true\nadmin.needClientAuth=true", false, false, true},
+		{"admin.portUnification=true\nadmin.needClientAuth=true", true, false, true},
+	} {
+		r := startAdmin(t, append(stores, c.lines)...)
+		address := r.node.AdminAddr().String()
+		// A connection that never says what it is stops nobody.
+		silent, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(scheme string, certificates ...tls.Certificate) (ok bool) {
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: certificates}}
+			defer transport.CloseIdleConnections()
+			client := http.Client{Timeout: patience, Transport: transport}
+			resp, err := client.Get(scheme + "://" + address + "/commands/ruok")
+			if err != nil {
+				return false
+			}
+			_ = resp.Body.Close()
+			if hsts := resp.Header.Get("Strict-Transport-Security"); (hsts == "max-age=86400; includeSubDomains") != (scheme == "https") {
+				t.Errorf("%s: %s: HSTS %q", c.lines, scheme, hsts)
+			}
+			return resp.StatusCode == 200
+		}
+		if got := ask("http"); got != c.plain {
+			t.Errorf("%s: HTTP %v", c.lines, got)
+		}
+		if got := ask("https"); got != c.bare {
+			t.Errorf("%s: HTTPS without a certificate %v", c.lines, got)
+		}
+		if got := ask("https", clientPair); got != c.certificate {
+			t.Errorf("%s: HTTPS with a certificate %v", c.lines, got)
+		}
+		r.close()
+		_ = silent.Close()
+	}
+	for _, line := range []string{"ssl.quorum.keyStore.location=" + dir + "/none.pem", "# none at all"} {
+		bad := newRig(t, vfs.NewMem(), "admin.enableServer=true", "admin.serverPort=0", "admin.forceHttps=true", line)
+		if _, err := embed.Start(context.Background(), bad.cfg, bad.deps); err == nil {
+			t.Errorf("%s: a server started", line)
 		}
 	}
 }

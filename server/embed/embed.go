@@ -106,17 +106,9 @@ func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	adminListener, err := n.listenAdmin()
-	if err == nil {
-		err = n.open(ctx, listener, adminListener)
-	}
-	if err != nil {
+	if err := n.open(ctx, listener); err != nil {
 		n.cancel()
-		for _, l := range []net.Listener{listener, adminListener} {
-			if l != nil {
-				_ = l.Close() // the first error counts
-			}
-		}
+		_ = listener.Close() // the first error counts
 		return nil, err
 	}
 	n.serveMetrics(ctx)
@@ -133,8 +125,17 @@ func (n *Node) listen() (net.Listener, error) {
 	return l, nil
 }
 
-// open recovers the data and starts the pipeline on it. adminListener may be nil.
-func (n *Node) open(ctx context.Context, listener, adminListener net.Listener) (err error) {
+// open recovers the data and starts the pipeline on it.
+func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
+	adminPort, err := n.listenAdmin() // before the data is touched, too
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && adminPort != nil {
+			_ = adminPort.Listener.Close() // the first error counts
+		}
+	}()
 	began := time.Now()
 	n.openSpace()
 	if n.stores, err = persistence.Open(n.storeOptions()); err != nil {
@@ -178,8 +179,8 @@ func (n *Node) open(ctx context.Context, listener, adminListener net.Listener) (
 	n.log.Info("serving clients", "addr", listener.Addr().String(), "mode", "standalone", "data_dir", n.cfg.DataDir, "data_log_dir", n.cfg.DataLogDir)
 	n.log.Info("recovered", "zxid", counts.LastZxid, "znodes", counts.Nodes, "sessions", n.tree.SessionCount(), "txns_redone", redone, "fresh", fresh, "ms", took.Milliseconds())
 	n.warm(ctx)
-	if adminListener != nil {
-		n.serveAdmin(ctx, adminListener, providers)
+	if adminPort != nil {
+		n.serveAdmin(ctx, *adminPort, providers)
 	}
 	return nil
 }
