@@ -137,7 +137,7 @@ type Config struct {
 	AllowSaslFailedClients       bool
 	IPUseXForwardedFor           bool
 	X509SuperUser                string
-	SaslSuperUsers               []string // superUser, superUser.<n>
+	SASL                         SASL
 
 	// Ensemble.
 

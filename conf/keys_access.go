@@ -5,7 +5,7 @@ package conf
 
 const (
 	noPeerTLS  = "TLS between servers is not supported by this version; remove the line, or keep this server on Java"
-	noSASL     = "SASL is not supported by this version; remove the line, or keep this server on Java"
+	noSASL     = "SASL between servers is not supported by this version; remove the line, or keep this server on Java"
 	noKerberos = "Kerberos is not supported by this version; remove the line, or keep this server on Java"
 )
 
@@ -75,7 +75,7 @@ func authKeys() []key {
 		{name: d + "digestAlg", props: prop(d + "digestAlg"), kind: kindChoice, choices: digestAlgorithms(), def: "SHA1", field: func(c *Config) any { return &c.DigestAlg },
 			doc: "Hash of the scheme digest, by its Java name; the same on all servers."},
 		{name: "authProvider.<n>", props: prop("authProvider."), kind: kindText, verdict: Map,
-			doc: "A Java class for one more scheme: the built-in classes for ip, digest, ensemble and x509 are known."},
+			doc: "A Java class for one more scheme: the built-in classes for ip, digest, sasl, ensemble and x509 are known."},
 		{name: "ensembleAuthName", props: prop("ensembleAuthName"), kind: kindList, field: func(c *Config) any { return &c.EnsembleAuthName },
 			doc: "Names, separated by commas, that a client with the scheme ensemble must know."},
 		{name: "IPAuthenticationProvider.usexforwardedfor", props: prop("IPAuthenticationProvider.usexforwardedfor"), kind: kindProp, def: "false", field: func(c *Config) any { return &c.IPUseXForwardedFor },
@@ -84,21 +84,23 @@ func authKeys() []key {
 			doc: "Close connections that do anything before they authenticate."},
 		{name: "enforce.auth.schemes", props: prop("enforce.auth.schemes"), kind: kindList, field: func(c *Config) any { return &c.EnforceAuthSchemes },
 			doc: "Schemes that satisfy enforce.auth.enabled, separated by commas."},
-		{name: "sessionRequireClientSASLAuth", props: prop("sessionRequireClientSASLAuth"), kind: kindProp, def: "false", verdict: Refuse, refuse: refuseTrue(noSASL), field: func(c *Config) any { return &c.SessionRequireClientSASLAuth },
-			doc: "Only clients that authenticate with SASL get a session."},
-		{name: "allowSaslFailedClients", props: prop("allowSaslFailedClients"), kind: kindProp, def: "false", verdict: Later, field: func(c *Config) any { return &c.AllowSaslFailedClients },
-			doc: "Let clients that failed SASL go on without it."},
+		{name: "sessionRequireClientSASLAuth", props: prop("sessionRequireClientSASLAuth"), kind: kindProp, def: "false", field: func(c *Config) any { return &c.SessionRequireClientSASLAuth },
+			doc: "Close connections that do anything before they authenticate with SASL; the same as enforce.auth with the scheme sasl alone."},
+		{name: "allowSaslFailedClients", props: prop("allowSaslFailedClients"), kind: kindProp, def: "false", field: func(c *Config) any { return &c.AllowSaslFailedClients },
+			doc: "Let clients that failed SASL go on without it, unless the scheme sasl is enforced."},
 		{name: "X509AuthenticationProvider.superUser", props: prop("X509AuthenticationProvider.superUser"), kind: kindText, field: func(c *Config) any { return &c.X509SuperUser },
 			doc: "Name in a certificate whose owner may do everything."},
-		{name: "superUser", props: prop("superUser"), kind: kindText, verdict: Later, doc: "SASL user who may do everything."},
-		{name: "superUser.<n>", props: prop("superUser."), kind: kindText, verdict: Later, doc: "One more SASL user who may do everything."},
-		{name: "SASLAuthenticationProvider.superPassword", props: prop("SASLAuthenticationProvider.superPassword"), kind: kindText, secret: true, verdict: Later,
-			doc: "Password of the SASL user super."},
-		{name: "letAnySaslUserDoX", props: prop("letAnySaslUserDoX"), kind: kindText, verdict: Later, doc: "ACL id that stands for every SASL user."},
-		{name: "sasl.serverconfig", props: prop("sasl.serverconfig"), kind: kindText, def: "Server", verdict: Refuse, refuse: refuseAlways(noSASL),
-			doc: "Section of the JAAS file for clients."},
-		{name: "java.security.auth.login.config", props: []string{"java.security.auth.login.config"}, onlyD: true, kind: kindPath, verdict: Refuse, refuse: refuseAlways(noSASL),
-			doc: "JAAS file."},
+		{name: "superUser", props: prop("superUser"), kind: kindText, doc: "SASL user who may do everything."},
+		{name: "superUser.<n>", props: prop("superUser."), kind: kindText, doc: "One more SASL user who may do everything."},
+		{name: "SASLAuthenticationProvider.superPassword", props: prop("SASLAuthenticationProvider.superPassword"), kind: kindText, secret: true,
+			field: func(c *Config) any { return &c.SASL.superPassword },
+			doc:   "Password of the SASL user super, in place of the one in the JAAS file, which must have that user."},
+		{name: "letAnySaslUserDoX", props: prop("letAnySaslUserDoX"), kind: kindText, field: func(c *Config) any { return &c.SASL.AnyUser },
+			doc: "ACL id that stands for every SASL user."},
+		{name: "sasl.serverconfig", props: prop("sasl.serverconfig"), kind: kindText, def: "Server", field: func(c *Config) any { return &c.SASL.Section },
+			doc: "Section of the JAAS file that says who may connect."},
+		{name: "java.security.auth.login.config", props: []string{"java.security.auth.login.config"}, onlyD: true, kind: kindPath, field: func(c *Config) any { return &c.SASL.File },
+			doc: "JAAS file with the SASL users and their passwords (DigestLoginModule); read at the start."},
 	}
 }
 

@@ -250,9 +250,8 @@ func TestRefusedKeys(t *testing.T) {
 		"secureClientPort=2281", "client.portUnification=true", "ssl.keyStore.location=/k.p13", "ssl.quorum.keyStore.type=BCFKS", "ssl.clientAuth=some",
 		"ssl.crl=true", "ssl.quorum.ocsp=true", "ssl.context.supplier.class=com.example.Mine", "ssl.enabledProtocols=TLSv1.1", "ssl.enabledProtocols=TLSv1.2,TLSv2",
 		"ssl.quorum.protocol=TLSv1", "ssl.ciphersuites=TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", "secureClientPortAddress=::1", "ssl.authProvider=mine",
-		"sslQuorum=true", "quorum.auth.enableSasl=true", "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
-		"authProvider.1=com.example.Mine",
-		"java.security.auth.login.config=/jaas.conf", "sessionRequireClientSASLAuth=true", "oraclePath=/o", "audit.enable=true",
+		"sslQuorum=true", "quorum.auth.enableSasl=true", "authProvider.1=com.example.Mine",
+		"java.security.auth.login.config=https://example.com/jaas.conf", "sessionRequireClientSASLAuth=true", "oraclePath=/o", "audit.enable=true",
 	} {
 		name, _, _ := strings.Cut(line, "=")
 		_, err := Parse("zoo.cfg", []byte(base+line), Options{ReadFile: noFiles})

@@ -21,7 +21,10 @@ type Options struct {
 	// Properties are Java's system properties, the strongest last: SERVER_JVMFLAGS, JVMFLAGS, then the
 	// command line. A line in the file beats a property.
 	Properties []Property
-	// ReadFile reads the configuration file, the dynamic file it names and myid. nil: the real files,
+	// SystemProperty gives the properties that every Java program has (user.home, user.dir ...), for
+	// ${name} in a JAAS file and its default place. nil: there are none.
+	SystemProperty func(name string) (value string, ok bool)
+	// ReadFile reads the configuration file, the files it names and myid. nil: the real files,
 	// up to 1 MiB.
 	ReadFile func(name string) ([]byte, error)
 }

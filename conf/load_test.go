@@ -219,7 +219,7 @@ func TestProperties(t *testing.T) {
 		if c.AuthProviders["1"] != "ensemble" || !slices.Equal(c.EnsembleAuthName, []string{"a", "b"}) {
 			t.Errorf("%v %v", c.AuthProviders, c.EnsembleAuthName)
 		}
-		wantError(t, base, "-Dzookeeper.authProvider.1", 0, "SASL", Property{"zookeeper.authProvider.1", classAuthPrefix + "SASLAuthenticationProvider", "JVMFLAGS"})
+		wantError(t, base, "-Dzookeeper.authProvider.1", 0, "sample code", Property{"zookeeper.authProvider.1", classAuthPrefix + "KeyAuthenticationProvider", "JVMFLAGS"})
 	})
 }
 

@@ -18,6 +18,9 @@ const (
 	classMetricsNull       = "org.apache.zookeeper.metrics.impl.NullMetricsProvider"
 	classMetricsPrometheus = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"
 	classAuthPrefix        = "org.apache.zookeeper.server.auth."
+	classSASL              = classAuthPrefix + "SASLAuthenticationProvider"
+	classDigestLogin       = classAuthPrefix + "DigestLoginModule"
+	classKerberosLogin     = "com.sun.security.auth.module.Krb5LoginModule"
 )
 
 // digestAlgorithms are the hashes of the scheme digest, by the names Java has for them.
@@ -44,6 +47,7 @@ func (l *loader) resolve() {
 	l.resolveMetrics()
 	l.resolveTLS()
 	l.resolveAuth()
+	l.resolveSASL()
 	l.resolveOperators()
 	if l.cfg.DataDir != "" {
 		l.resolveMyID()
@@ -174,17 +178,16 @@ func (l *loader) resolveAuth() {
 		_, n, _ := strings.Cut(s.name, "authProvider.")
 		c.AuthProviders[n] = scheme
 	}
-	if super := l.table.find("superUser.1"); len(l.family[super]) > 0 {
-		for _, s := range l.family[super] {
-			c.SaslSuperUsers = append(c.SaslSuperUsers, s.value)
-			l.noteOn(s.name, s.line, "is kept, but has no effect in this version")
-		}
-	}
-	if s, ok := l.set[l.table.byName["superUser"]]; ok {
-		c.SaslSuperUsers = append(c.SaslSuperUsers, s.value)
-	}
 	if c.SuperDigest != "" && !strings.Contains(c.SuperDigest, ":") {
 		l.warnKey("DigestAuthenticationProvider.superDigest", "must be name:base64digest; nobody can authenticate with this")
+	}
+	if c.SessionRequireClientSASLAuth {
+		// It stands for both keys, whatever they say.
+		c.EnforceAuthEnabled, c.EnforceAuthSchemes = true, []string{"sasl"}
+		if !l.hasScheme("sasl") {
+			l.failKey("sessionRequireClientSASLAuth", "needs the scheme sasl: authProvider.1="+classSASL)
+		}
+		return
 	}
 	if !c.EnforceAuthEnabled {
 		return
@@ -233,12 +236,12 @@ func schemeOf(class string) (scheme, refusal string) {
 		case "KeyAuthenticationProvider":
 			return "", "the scheme key is Java's sample code and is not supported"
 		case "SASLAuthenticationProvider":
-			return "", noSASL
+			return "sasl", ""
 		case "X509AuthenticationProvider":
 			return "x509", ""
 		}
 	}
-	return "", "this class is not known here; known are IPAuthenticationProvider, DigestAuthenticationProvider, EnsembleAuthenticationProvider and X509AuthenticationProvider of " +
+	return "", "this class is not known here; known are IPAuthenticationProvider, DigestAuthenticationProvider, SASLAuthenticationProvider, EnsembleAuthenticationProvider and X509AuthenticationProvider of " +
 		strings.TrimSuffix(classAuthPrefix, ".")
 }
 

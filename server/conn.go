@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"zk/jute"
+	"zk/server/auth/digestmd5"
 	"zk/server/fourletter"
 	"zk/server/session"
 	"zk/server/watch"
@@ -34,6 +35,9 @@ type conn struct {
 	req     request          // scratch for reads that run at once
 	batch   time.Time        // when the input in hand was read
 	reads   int64            // reads done of the input in hand
+
+	exchange  *digestmd5.Server // the SASL exchange; nil until the client begins it
+	saslNoted bool              // a failure of it is in the log
 
 	ids     atomic.Pointer[[]jute.ID] // replaced, never changed in place; written by the reader
 	sid     atomic.Int64              // the session's id once there is one

@@ -117,19 +117,6 @@ func (c *conn) auth(h *jute.RequestHeader, d *jute.Decoder) bool {
 	return false
 }
 
-// sasl answers as a server without a SASL login does: no error, no token. Clients go on unauthenticated.
-func (c *conn) sasl(h *jute.RequestHeader, d *jute.Decoder) bool {
-	if d.Buffer() == nil || d.Err() != nil {
-		return false
-	}
-	c.frame(func(b []byte) []byte {
-		return jute.AppendBuffer(appendHeader(b, h.Xid, 0, jute.CodeOk), nil)
-	})
-	c.srv.met.Server.PacketsSent.Inc()
-	c.stats.sent.Add(1)
-	return true
-}
-
 // submit hands a write to prep.
 func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.ID) bool {
 	s := c.srv

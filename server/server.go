@@ -14,6 +14,7 @@ import (
 	"zk/conf"
 	"zk/jute"
 	"zk/server/auth"
+	"zk/server/auth/digestmd5"
 	"zk/server/figures"
 	"zk/server/fourletter"
 	"zk/server/metrics"
@@ -104,6 +105,7 @@ type Server struct {
 	tracker     *session.Tracker
 	ids         *session.IDGenerator
 	passwords   session.Passwords
+	saslUsers   *digestmd5.Users // nil without a SASL login
 	whitelist   fourletter.Whitelist
 	throttle    connThrottle
 	requests    requestThrottle
@@ -130,7 +132,7 @@ func New(o Options) (*Server, error) {
 		cfg: o.Config, log: o.Logger, met: o.Metrics, auth: o.Auth, store: o.Store, lock: o.Lock, tree: o.Tree,
 		opt: o, start: time.Now(), watches: watch.New(), conns: map[*conn]struct{}{}, perIP: map[string]int{},
 		tracker:   session.NewTracker(o.Config.TickTime.Milliseconds()),
-		passwords: session.JavaPasswords(), stopping: make(chan struct{}),
+		passwords: session.JavaPasswords(), saslUsers: saslUsers(o.Config), stopping: make(chan struct{}),
 		whitelist: fourletter.ParseWhitelist(strings.Join(o.Config.FourLetterWhitelist, ","), o.Config.ReadonlyModeEnabled),
 	}
 	if o.Secret != nil {

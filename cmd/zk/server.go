@@ -72,7 +72,7 @@ func properties(getenv func(string) string, commandLine []conf.Property) []conf.
 
 // loadConfig reads the configuration the arguments name.
 func loadConfig(args []string, props []conf.Property) (*conf.Config, error) {
-	opts := conf.Options{Properties: props}
+	opts := conf.Options{Properties: props, SystemProperty: systemProperty}
 	switch len(args) {
 	case 0:
 		return conf.Default("", opts)

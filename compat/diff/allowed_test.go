@@ -16,6 +16,7 @@ func allowed() map[string]string {
 		"utf8-astral":            "characters beyond the 16-bit range are written as UTF-8: Java writes each half of a pair, which no decoder takes",
 		"container-as-ephemeral": "createContainer with an ephemeral flag makes a container, also for what follows in the same multi: Java takes it for an ephemeral until it is applied",
 		"quota-garbage":          "limits on the root and limits that are not numbers do no harm: Java's apply thread can die of them",
+		"sasl-identity":          "the identity of a SASL user is the name whose password was proved: in Java a user of a realm (joe@REALM) is whoever the authorization id in its response says, super too",
 		"setWatches-read-filter": "catch-up events of setWatches pass the same READ filter as live events",
 		"login-frame":            "a connect request has at most 16 KiB: who has no session may not make the server hold a megabyte",
 		"multiRead-failed-body":  "a multiRead that cannot be decoded is answered with a MarshallingError alone: Java appends what it had read so far",

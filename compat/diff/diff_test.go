@@ -26,6 +26,8 @@ type group struct {
 	cases []testCase
 	// cleanup is sent on a renewed session before it is closed, where closing needs an identity.
 	cleanup []req
+	// saslCleanup authenticates with SASL for the same purpose.
+	saslCleanup bool
 	// bare groups make no root node and no session before a case.
 	bare bool
 }
@@ -139,7 +141,7 @@ func runGroup(t *testing.T, g group) {
 // runCase runs one case on one server.
 func runCase(g group, tc testCase, srv *harness.Server) (s *script) {
 	s = newScript(srv.Addr, "/"+strings.ReplaceAll(tc.name, "/", "-"), srv.Kind == harness.Ours)
-	s.cleanup, s.server = g.cleanup, srv
+	s.cleanup, s.saslCleanup, s.server = g.cleanup, g.saslCleanup, srv
 	defer s.finish()
 	defer func() {
 		if e := recover(); e != nil && e != errStop {
@@ -148,8 +150,11 @@ func runCase(g group, tc testCase, srv *harness.Server) (s *script) {
 	}()
 	if !g.bare {
 		setup := newScript(srv.Addr, s.root, s.ours)
-		setup.cleanup = g.cleanup
+		setup.cleanup, setup.saslCleanup = g.cleanup, g.saslCleanup
 		c := setup.conn("setup")
+		if g.saslCleanup {
+			c.login("bob", "secret")
+		}
 		for _, r := range g.cleanup {
 			c.call(r)
 		}

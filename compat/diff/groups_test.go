@@ -66,10 +66,40 @@ func groups() []group {
 		{
 			name: "enforce",
 			opts: harness.Options{
-				Config: []string{"enforce.auth.enabled=true", "enforce.auth.schemes=digest", "maxClientCnxns=0"}, Ready: harness.ReadyFourLetter,
+				Config: []string{"enforce.auth.enabled=true", "enforce.auth.schemes=digest", "maxClientCnxns=0"}, Props: jaasProps(), Ready: harness.ReadyFourLetter,
 			},
 			cleanup: []req{digestAuth("cleaner:cleaner")},
 			cases:   enforceCases(),
+		},
+		{
+			name: "sasl",
+			opts: harness.Options{
+				Config: []string{saslProvider, "superUser.1=admin", "letAnySaslUserDoX=everybody", "maxClientCnxns=0"}, Props: jaasProps(),
+			},
+			cases: saslCases(),
+		},
+		{
+			name:  "sasl-lenient",
+			opts:  harness.Options{Config: []string{"allowSaslFailedClients=true", "maxClientCnxns=0"}, Props: jaasProps("zookeeper.superUser=nobody")},
+			cases: saslLenientCases(),
+		},
+		{
+			name: "sasl-required",
+			opts: harness.Options{
+				Config: []string{saslProvider, "sessionRequireClientSASLAuth=true", "enforce.auth.schemes=ip", "allowSaslFailedClients=true", "maxClientCnxns=0"},
+				Props:  jaasProps(), Ready: harness.ReadyFourLetter,
+			},
+			saslCleanup: true,
+			cases:       saslRequiredCases("sasl-required", false),
+		},
+		{
+			name: "sasl-or-digest",
+			opts: harness.Options{
+				Config: []string{saslProvider, "enforce.auth.enabled=true", "enforce.auth.schemes=digest, sasl", "allowSaslFailedClients=true", "maxClientCnxns=0"},
+				Props:  jaasProps(), Ready: harness.ReadyFourLetter,
+			},
+			cleanup: []req{digestAuth("cleaner:cleaner")},
+			cases:   saslRequiredCases("sasl-or-digest", true),
 		},
 		{
 			name:  "connections",

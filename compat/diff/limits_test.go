@@ -184,9 +184,17 @@ func enforceCases() []testCase {
 			e.end()
 		}},
 		{"enforce/sasl", func(s *script) {
+			// A good SASL login is no identity of the scheme that is asked for.
 			c := s.conn("a")
-			c.look(sasl([]byte{}))
-			c.closes(exists(s.root, false))
+			c.login("bob", "secret")
+			c.closes(exists(s.root, false)).want(jute.CodeSessionClosedRequireSaslAuth)
+			d := s.conn("d")
+			d.closes(saslToken(d.respond(saslClient("bob", "wrong"), d.challenge(), nil), "wrong response")).want(authFailed)
+			e := s.conn("e")
+			e.ok(digestAuth("joe:secret"))
+			e.login("bob", "secret")
+			e.ok(whoAmI())
+			e.end()
 		}},
 	}
 }

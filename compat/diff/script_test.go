@@ -44,17 +44,18 @@ type script struct {
 	steps    []step
 	problems []string // expectations that were not met
 
-	base     jute.Zxid            // last zxid before the case
-	skips    []jute.Zxid          // zxids that are not counted, ascending; see edge
-	times    map[jute.Zxid]int64  // the time of each transaction seen
-	sessions map[int64]string     // session id -> name of the connection that made it
-	passwds  map[int64][]byte     // session id -> password
-	conns    []*conn              // every connection opened
-	open     map[int64]bool       // sessions to close at the end
-	inDev    bool                 // inside dev: expectations count, steps are not compared
-	sortACLs bool                 // the order of ACL entries is not promised now
-	cleanup  []req                // sent before the closeSession of a renewed session
-	noted    map[string]jute.Zxid // for scripts: zxids under a name
+	base        jute.Zxid            // last zxid before the case
+	skips       []jute.Zxid          // zxids that are not counted, ascending; see edge
+	times       map[jute.Zxid]int64  // the time of each transaction seen
+	sessions    map[int64]string     // session id -> name of the connection that made it
+	passwds     map[int64][]byte     // session id -> password
+	conns       []*conn              // every connection opened
+	open        map[int64]bool       // sessions to close at the end
+	inDev       bool                 // inside dev: expectations count, steps are not compared
+	sortACLs    bool                 // the order of ACL entries is not promised now
+	cleanup     []req                // sent before the closeSession of a renewed session
+	saslCleanup bool                 // before it there is a SASL login
+	noted       map[string]jute.Zxid // for scripts: zxids under a name
 }
 
 func newScript(addr, root string, ours bool) *script {
@@ -245,6 +246,19 @@ func (s *script) closeSession(id int64) {
 	for _, r := range s.cleanup {
 		if raw.Send(-4, r.op, r.body) == nil {
 			_, _ = raw.ReadFrame(stepTimeout)
+		}
+	}
+	if s.saslCleanup {
+		client, token := saslClient("bob", "secret"), []byte{}
+		for token != nil && raw.Send(-4, jute.OpSASL, jute.AppendBuffer(nil, token)) == nil {
+			b, err := raw.ReadFrame(stepTimeout)
+			if err != nil || len(b) < jute.ReplyHeaderBytes {
+				return
+			}
+			d := jute.NewDecoder(b[jute.ReplyHeaderBytes:], 0)
+			if token, err = client.Evaluate(d.Buffer()); err != nil {
+				return
+			}
 		}
 	}
 	if raw.Send(1, jute.OpCloseSession, nil) != nil {

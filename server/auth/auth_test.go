@@ -192,3 +192,22 @@ func TestExtraProvider(t *testing.T) {
 		t.Errorf("code %v", code)
 	}
 }
+
+func TestSASLIDs(t *testing.T) {
+	p := mustNew(t, Options{SASLSuperUsers: []string{"root", "joe@R"}})
+	for user, want := range map[string][]jute.ID{
+		"bob": {id("sasl", "bob")}, "root": {id("sasl", "root"), id("super", "")}, "joe@R": {id("sasl", "joe@R"), id("super", "")},
+		"joe/h@R": {id("sasl", "joe/h@R")}, "a@b@c": nil,
+	} {
+		if got, ok := p.SASLIDs(user); !slices.Equal(got, want) || ok != (want != nil) {
+			t.Errorf("%s: %v", user, got)
+		}
+	}
+	if p.Enforces("sasl") {
+		t.Error("enforced without being asked to")
+	}
+	p = mustNew(t, Options{SASL: true, EnforceAuth: true, EnforcedSchemes: []string{"sasl", "digest"}})
+	if !p.Enforces("sasl") || p.Enforces("ip") {
+		t.Error("enforces something else")
+	}
+}

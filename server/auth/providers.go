@@ -31,6 +31,8 @@ type Options struct {
 	SkipACL bool
 	// SASL registers the sasl scheme for ACLs (a sasl authProvider is configured).
 	SASL bool
+	// SASLSuperUsers are the sasl users that are also granted the super identity (superUser).
+	SASLSuperUsers []string
 	// LetAnySASLUser is the ACL id that every sasl identity matches (letAnySaslUserDoX); empty for none.
 	LetAnySASLUser string
 	// EnforceAuth refuses requests of connections that have no identity of EnforcedSchemes.
@@ -67,12 +69,14 @@ type Providers struct {
 	skipACL  bool
 	enforced []string // nil when nothing is enforced
 	aclBytes int
+
+	saslSuperUsers []string
 }
 
 // New builds the schemes. It fails for an unknown digest algorithm and for an enforced scheme that has no
 // provider, as Java's start does.
 func New(o Options) (*Providers, error) {
-	p := &Providers{byScheme: map[string]Provider{}, skipACL: o.SkipACL, aclBytes: o.ACLBytesMax}
+	p := &Providers{byScheme: map[string]Provider{}, skipACL: o.SkipACL, aclBytes: o.ACLBytesMax, saslSuperUsers: slices.Clone(o.SASLSuperUsers)}
 	if p.aclBytes <= 0 {
 		p.aclBytes = jute.MaxBufferDefault
 	}
@@ -147,6 +151,9 @@ func (p *Providers) MayRequest(ids []jute.ID) bool {
 		return slices.Contains(p.enforced, id.Scheme)
 	})
 }
+
+// Enforces reports whether connections need an identity, and one of this scheme satisfies that.
+func (p *Providers) Enforces(scheme string) bool { return slices.Contains(p.enforced, scheme) }
 
 // ClientInfos is the reply of whoAmI: scheme and user name of each identity.
 func (p *Providers) ClientInfos(ids []jute.ID) []jute.ClientInfo {

@@ -2,16 +2,20 @@ package auth
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"zk/jute"
 )
 
-// saslProvider is the scheme sasl as far as ACLs go; the identities come from the SASL exchange, which
-// isn't here. Source: SASLAuthenticationProvider, KerberosName.
+// SchemeSASL is the scheme of identities that come from a SASL exchange.
+const SchemeSASL = "sasl"
+
+// saslProvider is the scheme sasl as far as ACLs go; the exchange is digestmd5's. Source:
+// SASLAuthenticationProvider, KerberosName.
 type saslProvider struct{ anyUser string }
 
-func (saslProvider) Scheme() string { return "sasl" }
+func (saslProvider) Scheme() string { return SchemeSASL }
 
 // HandleAuth fails: sasl has an exchange of its own, not the auth packet.
 func (saslProvider) HandleAuth(netip.Addr, []byte) ([]jute.ID, bool) { return nil, false }
@@ -30,3 +34,18 @@ func (p saslProvider) Matches(id, expr string) bool {
 }
 
 func (saslProvider) UserName(id string) string { return id }
+
+// SASLIDs are the identities of a user who has authenticated with SASL: the scheme's, whether or not it is
+// registered for ACLs, and super for one of Options.SASLSuperUsers. ok is false for a name that Kerberos
+// can't have. (The identity is always the user's whole name. Java lets a client whose name has a realm choose
+// its identity by the authorization id it sends.)
+func (p *Providers) SASLIDs(user string) (ids []jute.ID, ok bool) {
+	if !(saslProvider{}).ValidID(user) {
+		return nil, false
+	}
+	ids = []jute.ID{{Scheme: SchemeSASL, ID: user}}
+	if slices.Contains(p.saslSuperUsers, user) {
+		ids = append(ids, jute.ID{Scheme: schemeSuper})
+	}
+	return ids, true
+}

@@ -211,12 +211,15 @@ func (n *Node) authOptions() auth.Options {
 	c := n.cfg
 	o := auth.Options{
 		DigestDisabled: !c.DigestAuthEnabled, DigestAlg: c.DigestAlg, SuperDigest: c.SuperDigest, SkipACL: c.SkipACL,
-		EnforceAuth:     c.EnforceAuthEnabled || c.SessionRequireClientSASLAuth,
-		EnforcedSchemes: c.EnforceAuthSchemes, ACLBytesMax: c.JuteMaxBuffer,
+		EnforceAuth: c.EnforceAuthEnabled, EnforcedSchemes: c.EnforceAuthSchemes, ACLBytesMax: c.JuteMaxBuffer,
+		LetAnySASLUser: c.SASL.AnyUser, SASLSuperUsers: c.SASL.SuperUsers,
 	}
 	for _, scheme := range c.AuthProviders {
-		if scheme == auth.SchemeEnsemble {
+		switch scheme {
+		case auth.SchemeEnsemble:
 			o.Extra = append(o.Extra, auth.NewEnsemble(c.EnsembleAuthName, n.ensembleChecked))
+		case auth.SchemeSASL:
+			o.SASL = true
 		}
 	}
 	return o

@@ -55,6 +55,7 @@ func layers() []layer {
 		{folder: "server/prep", may: []string{"jute", "server/tree"}, pure: true},
 		{folder: "server/watch", may: []string{"jute"}, pure: true, uses: []string{"sync", "sync/atomic"}},
 		{folder: "server/session", may: []string{"jute"}, pure: true, uses: []string{"sync", "sync/atomic"}},
+		{folder: "server/auth/digestmd5", pure: true},
 		{folder: "server/metrics/...", may: []string{"jute", "server/metrics/...", prometheus, unix}},
 		{folder: "server/secure", may: []string{"conf", jks, pkcs12}},
 		{folder: "server/embed", may: []string{
