@@ -120,6 +120,7 @@ type Config struct {
 	Metrics             Metrics
 	Admin               Admin
 	AuditEnable         bool
+	AuditFile           string // zk.audit.file; "": the server's log
 
 	// Authentication.
 

@@ -20,6 +20,6 @@
 //     another value for one out of bounds, so does this package, with a warning.
 //   - Keys that Java reads only as -D (jute.maxbuffer and others) work in the file too, and so do the
 //     names that the admin guide advertises but Java does not read.
-//   - Keys that promise security which this version can't give (TLS, Kerberos, audit) are refused.
+//   - Keys that promise security which this version can't give (TLS, Kerberos) are refused.
 //   - A server line with a client port counts in a standalone server without myid as well.
 package conf

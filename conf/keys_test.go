@@ -251,7 +251,7 @@ func TestRefusedKeys(t *testing.T) {
 		"ssl.crl=true", "ssl.quorum.ocsp=true", "ssl.context.supplier.class=com.example.Mine", "ssl.enabledProtocols=TLSv1.1", "ssl.enabledProtocols=TLSv1.2,TLSv2",
 		"ssl.quorum.protocol=TLSv1", "ssl.ciphersuites=TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", "secureClientPortAddress=::1", "ssl.authProvider=mine",
 		"sslQuorum=true", "quorum.auth.enableSasl=true", "authProvider.1=com.example.Mine",
-		"java.security.auth.login.config=https://example.com/jaas.conf", "sessionRequireClientSASLAuth=true", "oraclePath=/o", "audit.enable=true",
+		"java.security.auth.login.config=https://example.com/jaas.conf", "sessionRequireClientSASLAuth=true", "oraclePath=/o",
 	} {
 		name, _, _ := strings.Cut(line, "=")
 		_, err := Parse("zoo.cfg", []byte(base+line), Options{ReadFile: noFiles})

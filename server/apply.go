@@ -24,6 +24,7 @@ type applier struct {
 	overfull []*conn // whose clients leave too much unread
 	prop     jute.Proposal
 	res      tree.Result
+	deleted  []string // by the transaction at hand; kept for the audit log only
 }
 
 func (a *applier) init(s *Server) { a.s = s }
@@ -79,6 +80,7 @@ func (a *applier) apply(p *Proposal, now time.Time) {
 		// It was encoded by a prep and came through the log's checksum.
 		panic(fmt.Sprintf("server: committed proposal %s can't be decoded: %v", p.Zxid, d.Err()))
 	}
+	a.deleted = a.deleted[:0]
 	s.tree.Apply(&a.prop.Header, &a.prop.Txn, a, &a.res)
 	digest := int64(0)
 	if s.cfg.DigestEnabled {
@@ -95,6 +97,9 @@ func (a *applier) apply(p *Proposal, now time.Time) {
 	case jute.OpCreateSession:
 		a.sessionCreated(r)
 	case jute.OpCloseSession:
+		if s.opt.Audit != nil {
+			a.auditEnd(a.prop.Header.ClientID, a.prop.Txn.Paths, a.deleted)
+		}
 		a.sessionClosed(r)
 	default:
 		if r != nil {
@@ -146,6 +151,9 @@ func (a *applier) answer(r *request, now time.Time) {
 	}
 	if r.large > 0 {
 		s.large.Add(-r.large)
+	}
+	if r.audit != nil {
+		a.auditAnswer(r.audit, r.code)
 	}
 	millis := now.Sub(r.received).Milliseconds()
 	s.met.ObserveRequest(millis, true)
@@ -343,6 +351,9 @@ func (a *applier) NodeCreated(path, parent string, zxid jute.Zxid, acl, parentAC
 
 // NodeDeleted implements tree.Events.
 func (a *applier) NodeDeleted(path, parent string, zxid jute.Zxid, acl, parentACL []jute.ACL) {
+	if a.s.opt.Audit != nil {
+		a.deleted = append(a.deleted, path)
+	}
 	if a.s.watches.Empty() {
 		return
 	}

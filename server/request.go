@@ -24,6 +24,7 @@ type request struct {
 	login  *login    // of a createSession
 	large  int64     // bytes counted against largeRequestMaxBytes
 	amount int64     // bytes of the write's frame
+	audit  *auditNote
 
 	// Of local requests.
 	heavy bool // runs in steps, on a goroutine of its own when it had to wait
@@ -138,6 +139,10 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 			return false
 		}
 		r.large = int64(size)
+	}
+	if s.opt.Audit != nil {
+		r.audit = c.noteForAudit(&w)
+		s.opt.Audit.Await(s.stopping)
 	}
 	c.limitOutstanding()
 	c.awaitHeavy()

@@ -13,6 +13,7 @@ import (
 
 	"zk/conf"
 	"zk/jute"
+	"zk/server/audit"
 	"zk/server/auth"
 	"zk/server/auth/digestmd5"
 	"zk/server/figures"
@@ -60,7 +61,7 @@ func (l *TreeLock) YieldTreeLock() {
 	l.Lock()
 }
 
-// Options are what a Server is made of. All fields but Rand are needed.
+// Options are what a Server is made of. All fields but Rand, Secret and Audit are needed.
 type Options struct {
 	Config  *conf.Config
 	Logger  *slog.Logger
@@ -75,6 +76,8 @@ type Options struct {
 	Rand func() uint64
 	// DirSizes are the bytes on disk of the state and the log.
 	DirSizes func() (dataBytes, logBytes int64)
+	// Audit gets a line for every change; nil for none.
+	Audit *audit.Log
 	// Fatal is told of a failure after which the server must not go on. It must not block.
 	Fatal func(error)
 }

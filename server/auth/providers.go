@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"zk/jute"
 )
@@ -171,4 +172,23 @@ func (p *Providers) UserName(id jute.ID) string {
 		return ""
 	}
 	return provider.UserName(id.ID)
+}
+
+// UsersOf gives what audit lines say of a client: the users of its identities, joined by commas, that of its
+// address last, and the address. Source: AuthUtil.getUsers.
+func (p *Providers) UsersOf(ids []jute.ID) (users, address string) {
+	var names []string
+	for _, id := range ids {
+		switch name := p.UserName(id); {
+		case name == "":
+		case id.Scheme == schemeIP && address == "":
+			address = name
+		default:
+			names = append(names, name)
+		}
+	}
+	if address != "" {
+		names = append(names, address)
+	}
+	return strings.Join(names, ","), address
 }

@@ -28,6 +28,7 @@ import (
 	"zk/persistence"
 	"zk/persistence/nodestore"
 	"zk/server"
+	"zk/server/audit"
 	"zk/server/auth"
 	"zk/server/metrics"
 	"zk/server/tree"
@@ -67,6 +68,7 @@ type Node struct {
 	tree    *tree.Tree
 	server  *server.Server
 	purger  *persistence.Purger
+	audit   *audit.Log // nil without one
 	space   *persistence.Space
 	squeeze chan struct{} // holds one call of squeezeLog
 	cancel  context.CancelFunc
@@ -135,7 +137,13 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 		if err != nil && adminPort != nil {
 			_ = adminPort.Listener.Close() // the first error counts
 		}
+		if err != nil {
+			n.closeAudit()
+		}
 	}()
+	if err := n.openAudit(); err != nil {
+		return err
+	}
 	began := time.Now()
 	n.openSpace()
 	if n.stores, err = persistence.Open(n.storeOptions()); err != nil {
@@ -165,7 +173,7 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 	}
 	n.server, err = server.New(server.Options{
 		Config: n.cfg, Logger: n.log, Metrics: n.met, Lock: &n.lock, Tree: n.tree, Store: n.nodes, Auth: providers,
-		Secret: secret, Rand: randomBits, DirSizes: n.dirSizes, Fatal: n.fail,
+		Audit: n.audit, Secret: secret, Rand: randomBits, DirSizes: n.dirSizes, Fatal: n.fail,
 	})
 	if err != nil {
 		return err
@@ -178,6 +186,7 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 	counts := n.tree.Counts()
 	n.log.Info("serving clients", "addr", listener.Addr().String(), "mode", "standalone", "data_dir", n.cfg.DataDir, "data_log_dir", n.cfg.DataLogDir)
 	n.log.Info("recovered", "zxid", counts.LastZxid, "znodes", counts.Nodes, "sessions", n.tree.SessionCount(), "txns_redone", redone, "fresh", fresh, "ms", took.Milliseconds())
+	n.auditOwn(audit.ServerStart, audit.Success)
 	n.warm(ctx)
 	if adminPort != nil {
 		n.serveAdmin(ctx, *adminPort, providers)
@@ -368,6 +377,8 @@ func (n *Node) Close(ctx context.Context) error {
 
 func (n *Node) close() error {
 	defer close(n.done)
+	n.auditOwn(audit.ServerStop, audit.Invoked)
+	defer n.closeAudit() // after the last transaction
 	n.cancel()
 	n.server.Close()
 	n.space.Close()
