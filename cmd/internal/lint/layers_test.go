@@ -31,6 +31,7 @@ const (
 	xsync      = "golang.org/x/sync/"
 	jks        = "github.com/pavlo-v-chernykh/keystore-go/"
 	pkcs12     = "software.sslmate.com/src/go-pkcs12"
+	compress   = "github.com/klauspost/compress/"
 )
 
 // layer is a line of the table: what the packages of a folder may import besides the standard library.
@@ -65,6 +66,7 @@ func layers() []layer {
 		{folder: "quorum/zab", may: []string{"jute"}, pure: true},
 		{folder: "quorum/election", may: []string{"jute"}, pure: true},
 		{folder: "quorum/...", may: []string{"jute", "conf", "quorum/...", unix, rate, xsync}},
+		{folder: "persistence/javafile", may: []string{"jute", "persistence", compress}},
 		{folder: "persistence/...", may: []string{"jute", "server/tree", "persistence/...", pebble, unix, xsync}},
 		{folder: "compat/...", may: []string{"jute", "conf", "compat/...", "cmd/internal/client", xsync}},
 		{folder: "cmd/internal/client", may: []string{"jute"}},

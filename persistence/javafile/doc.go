@@ -1,0 +1,18 @@
+// Package javafile reads and writes the files of Java's ZooKeeper: so far its snapshots.
+//
+// What it does: ReadSnapshot takes a snapshot apart from a stream, plain, gz or snappy, with every
+// length checked before memory is taken for it and every checksum compared; WriteSnapshot makes one
+// from a Source. Both hold a bounded amount of memory whatever the size of the tree. What it does not:
+// it knows no tree and no store. Whether parents come before children, whether ACL ids are known and
+// whether the digest is that of the nodes is the business of whoever takes the nodes in
+// (tree.Loader); records are encoded and decoded by package jute.
+//
+//	file:    header | sessions | ACL lists | nodes, "/" | seal | digest | seal | last zxid | seal
+//	seal:    Adler-32 over every byte before it | "/"
+//
+// The sections digest and last zxid are optional, each with its seal, and nothing in the file says which
+// of them follow: a reader tells from the number of bytes that are left.
+//
+// The rules come from the reference on disk formats, section 2, and from Java's FileSnap, SnapStream,
+// SerializeUtils and DataTree (Apache ZooKeeper 3.9.5).
+package javafile
