@@ -118,6 +118,28 @@ func (p *pipeline) append(e Entry) error {
 	return nil
 }
 
+// drain waits until everything that was appended has been given back, and returns the failure that keeps
+// it from that. The owner calls it, so nothing is appended meanwhile.
+func (p *pipeline) drain() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.held > 0 && !p.stopping && !p.log.fail.failed.Load() {
+		p.waiting = true
+		p.room.Wait()
+	}
+	if p.stopping {
+		return ErrClosed
+	}
+	return p.log.fail.get()
+}
+
+// restart makes base the entry before the next one; nothing is on its way.
+func (p *pipeline) restart(base jute.Zxid) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = base
+}
+
 // takeFlight takes a free flight; mu is held and there is one.
 func (p *pipeline) takeFlight() *flight {
 	f := p.free[len(p.free)-1]

@@ -283,8 +283,8 @@ func lastBefore(dir string, opts *pebble.Options) (jute.Zxid, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, last, err := firstAndLast(db)
 	base, berr := getMetaInt64(db, metaCompleteFrom)
+	_, last, err := firstAndLast(db, jute.Zxid(base))
 	return max(last, jute.Zxid(base)), errors.Join(err, berr, db.Close())
 }
 

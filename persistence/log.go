@@ -105,8 +105,8 @@ type Log struct {
 
 	// lastLogged is the last durable entry, or base; written by the syncer alone after Open.
 	lastLogged atomic.Int64
-	// base is the zxid before the first entry the log ever had; immutable after Open (an adopted SNAP
-	// will change it).
+	// base is the zxid before the first entry the log ever had, or that a state adopted since stands for:
+	// entries up to it are none. Guarded by history.purgeMu after Open.
 	base jute.Zxid
 
 	pipe    pipeline
@@ -177,13 +177,17 @@ func (l *Log) open() error {
 		}
 		to.Store(v)
 	}
-	first, last, err := firstAndLast(db)
+	first, last, err := firstAndLast(db, l.base)
 	if err != nil {
 		return err
 	}
 	l.lastLogged.Store(int64(max(last, l.base)))
 	l.pipe.init(l, max(last, l.base))
-	return l.history.load(db, l.base, first)
+	leftover, err := l.history.load(db, l.base, first)
+	if err == nil && leftover {
+		err = l.exciseOld() // a crash came before the end of an adoption
+	}
+	return err
 }
 
 // pebbleOptions tune the store for entries that are written once in order, read rarely, and dropped
@@ -223,9 +227,9 @@ func openPebble(dir string, opts *pebble.Options) (*pebble.DB, error) {
 	return nil, fmt.Errorf("persistence: open %s: %w", dir, err)
 }
 
-// firstAndLast finds the ends of the entries; zeros when there are none.
-func firstAndLast(db *pebble.DB) (first, last jute.Zxid, err error) {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{keyEntry}, UpperBound: []byte{keyEntry + 1}})
+// firstAndLast finds the ends of the entries above base; zeros when there are none.
+func firstAndLast(db *pebble.DB, base jute.Zxid) (first, last jute.Zxid, err error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: entryKey(base + 1), UpperBound: []byte{keyEntry + 1}})
 	if err != nil {
 		return 0, 0, readError("", err)
 	}

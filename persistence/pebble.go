@@ -159,7 +159,7 @@ func baseOptions(fs vfs.FS, lock *pebble.Lock, logger *slog.Logger, f *failure, 
 }
 
 // getMeta reads a meta value into memory of its own.
-func getMeta(db *pebble.DB, name string) (v []byte, ok bool, err error) {
+func getMeta(db pebble.Reader, name string) (v []byte, ok bool, err error) {
 	b, closer, err := db.Get(metaKey(name))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, false, nil
@@ -171,7 +171,7 @@ func getMeta(db *pebble.DB, name string) (v []byte, ok bool, err error) {
 	return v, true, closer.Close()
 }
 
-func getMetaInt64(db *pebble.DB, name string) (int64, error) {
+func getMetaInt64(db pebble.Reader, name string) (int64, error) {
 	v, ok, err := getMeta(db, name)
 	if err != nil || !ok {
 		return 0, err

@@ -37,22 +37,20 @@ type history struct {
 	purgeMu sync.Mutex // one purge at a time; before mu
 	mu      sync.Mutex
 	segs    []segment
-	base    jute.Zxid // Log.base, immutable after load
+	base    jute.Zxid // Log.base
 	begin   jute.Zxid // first entry, 0: none
 	pins    map[*Pin]struct{}
 }
 
 // load learns the runs from the tables Pebble has: one flush made one table. It also checks that the
-// tables follow each other, so that a table lost with a damaged manifest does not go unseen.
-func (h *history) load(db *pebble.DB, base, first jute.Zxid) error {
+// tables follow each other, so that a table lost with a damaged manifest does not go unseen. leftover says
+// that there are entries up to base, which are none any more.
+func (h *history) load(db *pebble.DB, base, first jute.Zxid) (leftover bool, err error) {
 	h.pins = map[*Pin]struct{}{}
 	h.base, h.begin = base, first
-	if first == 0 {
-		return nil
-	}
 	levels, err := db.SSTables()
 	if err != nil {
-		return readError("tables", err)
+		return false, readError("tables", err)
 	}
 	var runs []run
 	for _, level := range levels {
@@ -60,6 +58,10 @@ func (h *history) load(db *pebble.DB, base, first jute.Zxid) error {
 			z, ok := entryZxid(t.Largest.UserKey)
 			if !ok {
 				continue // meta only
+			}
+			if z <= base {
+				leftover = true
+				continue
 			}
 			r := run{last: z, bytes: int64(t.Size)}
 			r.first, _ = entryZxid(t.Smallest.UserKey)
@@ -70,7 +72,7 @@ func (h *history) load(db *pebble.DB, base, first jute.Zxid) error {
 	prev := jute.Zxid(0)
 	for _, r := range runs {
 		if r.first != 0 && prev != 0 && !Follows(prev, r.first) {
-			return &CorruptionError{Key: r.first.String(), Err: fmt.Errorf("gap in the log: a table begins with %v, the one before ends at %v", r.first, prev)}
+			return false, &CorruptionError{Key: r.first.String(), Err: fmt.Errorf("gap in the log: a table begins with %v, the one before ends at %v", r.first, prev)}
 		}
 		begin := r.first
 		if begin == 0 {
@@ -83,7 +85,14 @@ func (h *history) load(db *pebble.DB, base, first jute.Zxid) error {
 		h.segs = append(h.segs, segment{first: begin, txns: txns, bytes: r.bytes})
 		prev = r.last
 	}
-	return nil
+	return leftover, nil
+}
+
+// restart forgets everything: the log begins after base.
+func (h *history) restart(base jute.Zxid) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.base, h.begin, h.segs = base, 0, nil
 }
 
 // add counts a durable write.
@@ -242,7 +251,7 @@ func (h *history) cut(next jute.Zxid) (first jute.Zxid, ok bool) {
 // could also be the first one ever (it would then not show that anything was purged); then the one
 // before it.
 func (l *Log) anchorFrom(z jute.Zxid) (jute.Zxid, error) {
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{keyEntry}, UpperBound: []byte{keyEntry + 1}})
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(l.base + 1), UpperBound: []byte{keyEntry + 1}})
 	if err != nil {
 		return 0, readError(z.String(), err)
 	}

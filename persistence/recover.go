@@ -58,6 +58,10 @@ type Recovered struct {
 	Fresh bool
 	// Took is the time opening took.
 	Took time.Duration
+
+	o      Options
+	fs     vfs.FS
+	logger *slog.Logger
 }
 
 // Close closes both, the state first: it is never ahead of the log (I8).
@@ -184,9 +188,12 @@ func (o *opening) open() (r *Recovered, err error) {
 	if err := o.checkPair(); err != nil {
 		return nil, err
 	}
-	l := o.log
-	o.state.logged = l.LastLogged
-	return &Recovered{Log: l, State: o.state, StoreID: o.id, Fresh: fresh}, nil
+	o.state.logged = o.log.LastLogged
+	r = &Recovered{Log: o.log, State: o.state, StoreID: o.id, Fresh: fresh, o: o.Options, fs: o.fs, logger: o.logger}
+	if err := r.removeOthers(); err != nil {
+		o.logger.Warn("folders left over can't be removed", "dir", o.DataDir, "err", err)
+	}
+	return r, nil
 }
 
 func (o *opening) logDir() string              { return o.fs.PathJoin(o.DataLogDir, logDirName) }
@@ -353,13 +360,13 @@ func (o *opening) createLog() (fresh bool, err error) {
 	if err != nil || there {
 		return false, err
 	}
-	state, err := o.there(o.stateDir(firstStateDir))
+	names, err := stateDirs(o.fs, o.DataDir)
 	if err != nil {
-		return false, err
+		return false, o.refuse(err, "check its path and permissions", "folder %s can't be read", o.DataDir)
 	}
-	if state {
+	if len(names) > 0 {
 		return false, o.refuse(nil, "restore the log's folder or set the right dataLogDir; the state alone may lack acknowledged writes",
-			"there is a state in %s but no log in %s", o.stateDir(firstStateDir), o.logDir())
+			"there is a state in %s but no log in %s", o.stateDir(names[0]), o.logDir())
 	}
 	var id StoreID
 	if _, err := io.ReadFull(o.Rand, id[:]); err != nil {
@@ -430,7 +437,7 @@ func (o *opening) openState() error {
 		return err
 	}
 	if !there {
-		if o.log.LastLogged() != 0 || o.log.CompleteFrom() != 0 {
+		if o.log.LastLogged() != 0 || o.log.CompleteFrom() != 0 || name != firstStateDir {
 			return o.refuse(nil, "restore the folder or set the right dataDir; to begin with nothing, move the log's folder away as well",
 				"the log in %s has entries up to %v, but its state in %s is missing", o.logDir(), jute.Zxid(o.log.LastLogged()), dir)
 		}
@@ -459,12 +466,17 @@ func (o *opening) fillState(dir string) error {
 	if err != nil {
 		return err
 	}
+	err = s.identify(o.id, o.ServerID)
+	return errors.Join(err, s.Close()) // Close makes it durable
+}
+
+// identify gives a new store its identity.
+func (s *State) identify(id StoreID, serverID int64) error {
 	b := s.NewBatch(0)
 	b.SetMeta(metaFormat, encodeUint32(formatState))
-	b.SetMeta(metaStoreID, o.id[:])
-	b.SetMeta(metaServerID, encodeInt64(o.ServerID))
-	err = b.Commit(0)
-	return errors.Join(err, s.Close()) // Close makes it durable
+	b.SetMeta(metaStoreID, id[:])
+	b.SetMeta(metaServerID, encodeInt64(serverID))
+	return b.Commit(0)
 }
 
 // checkFormat refuses a newer layout of ours and migrates an older one.

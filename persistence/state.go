@@ -49,6 +49,7 @@ const (
 // to the next, and since there is no write-ahead log, what survives a crash is what the finished
 // flushes wrote: a prefix of the batches, never part of one.
 type State struct {
+	reads  // of the newest commits
 	o      StateOptions
 	logger *slog.Logger
 	db     *pebble.DB
@@ -143,6 +144,7 @@ func (s *State) open() error {
 		return err
 	}
 	s.db = db
+	s.reads = reads{from: db, dir: s.o.Dir}
 	applied, err := getMetaInt64(db, metaApplied)
 	if err != nil {
 		return err
@@ -248,8 +250,15 @@ func (s *State) flushed(f *flushing) {
 	}
 }
 
-// Meta reads a meta value; ok is false when there is none.
-func (s *State) Meta(name string) (value []byte, ok bool, err error) { return getMeta(s.db, name) }
+// Flush makes everything committed so far durable, and returns when it is.
+func (s *State) Flush() error {
+	done, err := s.FlushAsync()
+	if err != nil {
+		return err
+	}
+	<-done
+	return s.fail.get()
+}
 
 // Close makes what was committed durable and closes. After a failure it only returns that: Pebble is
 // not touched again.

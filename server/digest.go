@@ -47,6 +47,13 @@ func (l *digestLog) record(zxid jute.Zxid, value int64) {
 	l.n++
 }
 
+// reset forgets all digests: they are of another tree.
+func (l *digestLog) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n = 0
+}
+
 // list gives the recorded digests, oldest first.
 func (l *digestLog) list() []figures.Digest {
 	l.mu.Lock()

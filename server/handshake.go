@@ -32,7 +32,8 @@ func (c *conn) connect(b []byte) bool {
 		s.met.ConnectionRejected.Inc()
 		return false
 	}
-	if req.LastZxidSeen > s.LastProcessedZxid() {
+	// What was given out before a restore is this server's history too, though its tree is older.
+	if req.LastZxidSeen > max(s.LastProcessedZxid(), jute.Zxid(s.floor.Load())) {
 		s.log.Info("client has seen a later zxid than this server", "addr", c.remote, "seen", req.LastZxidSeen, "zxid", s.LastProcessedZxid())
 		return false
 	}

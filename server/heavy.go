@@ -139,20 +139,34 @@ func (s *Server) read(f func()) {
 
 // walk goes over many nodes in steps. end makes the reply, in the same hold of the lock as the last step.
 func (c *conn) walk(r *request, open func(tree.Ref) *tree.Walk, end func(*tree.Walk)) {
+	for !c.walkOnce(r, open, end) { // the tree was replaced meanwhile
+	}
+}
+
+// walkOnce reports whether the reply was made.
+func (c *conn) walkOnce(r *request, open func(tree.Ref) *tree.Walk, end func(*tree.Walk)) bool {
 	s := c.srv
 	w, code := c.openWalk(r, open)
 	if code != jute.CodeOk {
 		s.read(func() { c.finish(r, code, nil) })
-		return
+		return true
 	}
 	defer c.closeWalk(w)
 	for done := false; !done; {
+		lost := false
 		s.read(func() {
+			if lost = w.Lost(); lost {
+				return
+			}
 			if done = w.Step(stepNodes); done {
 				end(w)
 			}
 		})
+		if lost {
+			return false
+		}
 	}
+	return true
 }
 
 // openWalk opens a walk after the checks of the request, or gives the error. It sets no watch: that comes

@@ -69,7 +69,10 @@ type Options struct {
 	Lock    *TreeLock
 	Tree    *tree.Tree
 	Store   Store
-	Auth    *auth.Providers
+	// Logged is the last zxid that was ever given out: the next one follows it. It is the tree's last
+	// zxid, or later where the tree was restored from an older one.
+	Logged jute.Zxid
+	Auth   *auth.Providers
 	// Secret is the key of session passwords; nil takes Java's public function.
 	Secret []byte
 	// Rand gives unpredictable 64 bits, for session ids.
@@ -103,6 +106,7 @@ type Server struct {
 	replicator Replicator
 
 	applied     atomic.Int64 // zxid of the last transaction in the tree
+	floor       atomic.Int64 // zxids up to here were given out before the tree was loaded or replaced
 	outstanding atomic.Int64 // requests in the pipeline
 	limits      atomic.Int32 // a Limits: what is taken while a disk is short of space
 	tracker     *session.Tracker
@@ -155,6 +159,7 @@ func New(o Options) (*Server, error) {
 		EnforceQuota: o.Config.EnforceQuota, ReconfigEnabled: o.Config.ReconfigEnabled,
 		BareCloseSession: !o.Config.CloseSessionTxnEnabled,
 	})
+	s.follow(o.Logged)
 	s.throttle.init(&o.Config.ConnectionThrottle, o.Rand)
 	s.requests.init(s)
 	s.applier.init(s)

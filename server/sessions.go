@@ -10,6 +10,9 @@ import (
 
 // expire closes sessions whose time has come, until ctx ends.
 func (s *Server) expire(ctx context.Context) {
+	if err := s.closeOrphans(); err != nil {
+		return // closing, or failed and said so
+	}
 	tick := s.cfg.TickTime
 	for {
 		wait := tick

@@ -17,8 +17,23 @@ func (s *Store) Warmed() bool { return s.warm.Load() }
 
 // Ensure brings the node at path and its ancestors into memory, if they exist. After it, absence in
 // memory is absence. It is called without the lock.
-func (s *Store) Ensure(path string) error {
-	if s.warm.Load() || path == "" || path[0] != '/' {
+func (s *Store) Ensure(path string) error { return s.whileCold(func() error { return s.ensure(path) }) }
+
+// whileCold runs a read from the disk, unless everything is in memory. The state stays the same meanwhile.
+func (s *Store) whileCold(read func() error) error {
+	if s.warm.Load() {
+		return nil
+	}
+	s.cold.RLock()
+	defer s.cold.RUnlock()
+	if s.warm.Load() {
+		return nil
+	}
+	return read()
+}
+
+func (s *Store) ensure(path string) error {
+	if path == "" || path[0] != '/' {
 		return nil
 	}
 	if known, _ := s.look(path); known || path == tree.RootPath {
@@ -149,10 +164,11 @@ type coldNode struct {
 
 // EnsureChildren brings all children of a node into memory. It is called without the lock.
 func (s *Store) EnsureChildren(path string) error {
-	if s.warm.Load() {
-		return nil
-	}
-	if err := s.Ensure(path); err != nil {
+	return s.whileCold(func() error { return s.ensureChildren(path) })
+}
+
+func (s *Store) ensureChildren(path string) error {
+	if err := s.ensure(path); err != nil {
 		return err
 	}
 	prefix := path
@@ -200,40 +216,54 @@ func (s *Store) adoptChildren(path string, nodes []coldNode, all bool) {
 func (s *Store) Warm(ctx context.Context) error {
 	var at persistence.Cursor
 	for ctx.Err() == nil && !s.warm.Load() {
-		gen := s.generation()
-		nodes := make([]coldNode, 0, coldChunk)
-		next, more, err := s.state.ScanNodes(at, coldChunk, func(parent, name, rec []byte) error {
-			if len(name) == 0 {
-				return nil // the root is here
-			}
-			path := childPath(parent, name)
-			v, err := s.decode(path, append([]byte(nil), rec...))
-			nodes = append(nodes, coldNode{path, v})
+		err := s.whileCold(func() (err error) {
+			at, err = s.warmChunk(at)
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("nodestore: warm: %w", err)
 		}
-		done := s.settle(gen, func() {
-			for i := range nodes {
-				s.adopt(nodes[i].path, &nodes[i].v)
-			}
-			if !more {
-				s.warm.Store(true)
-			}
-		})
-		if done {
-			at = next
-		}
 	}
 	return ctx.Err()
 }
 
-func childPath(parent, name []byte) string {
-	if string(parent) == tree.RootPath {
-		parent = nil
+// warmChunk brings the next nodes into memory and gives the place to go on from.
+func (s *Store) warmChunk(at persistence.Cursor) (persistence.Cursor, error) {
+	gen := s.generation()
+	nodes := make([]coldNode, 0, coldChunk)
+	next, more, err := s.state.ScanNodes(at, coldChunk, func(parent, name, rec []byte) error {
+		if len(name) == 0 {
+			return nil // the root is here
+		}
+		path := childPath(parent, name)
+		v, err := s.decode(path, append([]byte(nil), rec...))
+		nodes = append(nodes, coldNode{path, v})
+		return err
+	})
+	if err != nil {
+		return at, err
 	}
-	b := make([]byte, 0, len(parent)+1+len(name))
-	b = append(append(append(b, parent...), '/'), name...)
-	return string(b)
+	done := s.settle(gen, func() {
+		for i := range nodes {
+			s.adopt(nodes[i].path, &nodes[i].v)
+		}
+		if !more {
+			s.warm.Store(true)
+		}
+	})
+	if !done {
+		return at, nil
+	}
+	return next, nil
+}
+
+func childPath(parent, name []byte) string {
+	return string(appendChildPath(make([]byte, 0, len(parent)+1+len(name)), parent, name))
+}
+
+func appendChildPath(b, parent, name []byte) []byte {
+	if string(parent) != tree.RootPath {
+		b = append(b, parent...)
+	}
+	return append(append(b, '/'), name...)
 }

@@ -102,13 +102,19 @@ func loadTables(state *persistence.State) (tree.Saved, error) {
 		return v, fmt.Errorf("nodestore: read containers: %w", err)
 	}
 	err = state.ForEachACL(func(id int64, rec []byte) error {
-		d := jute.NewDecoder(rec, 0)
-		a := tree.SavedACL{ID: uint32(id), Refs: d.Int64(), ACL: d.ACLs()}
+		a, err := decodeACL(id, rec)
 		v.ACLs = append(v.ACLs, a)
-		return d.Err()
+		return err
 	})
 	if err != nil {
 		return v, fmt.Errorf("nodestore: read ACLs: %w", err)
 	}
 	return v, nil
+}
+
+// decodeACL reads an entry of the ACL table.
+func decodeACL(id int64, rec []byte) (tree.SavedACL, error) {
+	d := jute.NewDecoder(rec, 0)
+	a := tree.SavedACL{ID: uint32(id), Refs: d.Int64(), ACL: d.ACLs()}
+	return a, d.Err()
 }

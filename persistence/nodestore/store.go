@@ -48,11 +48,13 @@ const (
 
 // Store implements tree.Store.
 type Store struct {
+	// The state is changed by Adopt alone, with writing, cold and the tree lock held: any of them will do
+	// to use it.
 	state *persistence.State
 	lock  RWLocker
-	seed  maphash.Seed
 
 	// Guarded by the tree lock.
+	seed     maphash.Seed
 	arena    arena
 	index    index
 	root     tree.Ref
@@ -66,8 +68,9 @@ type Store struct {
 	spare    *dirtySet
 	open     bool // changed since the last call of Applied: current is not the tree at a zxid
 
-	writing  sync.Mutex  // of the frozen set; taken before the tree lock
-	warm     atomic.Bool // everything is in memory
+	writing  sync.Mutex   // of the frozen set; taken before the tree lock
+	cold     sync.RWMutex // held for reading by whoever reads nodes from the disk; taken before the tree lock
+	warm     atomic.Bool  // everything is in memory
 	wake     chan struct{}
 	written  *sync.Cond // on throttle: a frozen set was written
 	throttle sync.Mutex

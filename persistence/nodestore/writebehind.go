@@ -375,8 +375,8 @@ func (o *op) write(b *persistence.StateBatch) {
 	}
 }
 
-// Flush writes everything applied so far and makes it durable.
-func (s *Store) Flush() error {
+// write writes everything applied so far.
+func (s *Store) write() error {
 	for range 2 { // what is frozen already, then the rest
 		s.lock.Lock()
 		s.freeze()
@@ -385,11 +385,17 @@ func (s *Store) Flush() error {
 			return err
 		}
 	}
-	done, err := s.state.FlushAsync()
-	if err != nil {
+	return nil
+}
+
+// Flush writes everything applied so far and makes it durable.
+func (s *Store) Flush() error {
+	if err := s.write(); err != nil {
+		return err
+	}
+	if err := s.state.Flush(); err != nil {
 		return fmt.Errorf("nodestore: flush state: %w", err)
 	}
-	<-done
 	return nil
 }
 

@@ -90,7 +90,7 @@ func (e *adminTLSError) ExitCode() int { return exitAdminPort }
 func (n *Node) serveAdmin(ctx context.Context, port admin.Port, providers *auth.Providers) {
 	handler := admin.New(admin.Options{
 		Config: n.cfg.Admin, Server: adminView{n.server.Figures(), n}, Auth: providers, Metrics: n.met, Logger: n.log,
-		NoLastProcessedZxid: !n.cfg.SerializeLastProcessed, UseForwardedFor: n.cfg.IPUseXForwardedFor,
+		Snapshots: n, NoLastProcessedZxid: !n.cfg.SerializeLastProcessed, UseForwardedFor: n.cfg.IPUseXForwardedFor,
 	})
 	n.adminAddr = port.Listener.Addr()
 	scheme := "http"
@@ -134,7 +134,7 @@ func (v adminView) SystemProperties() []figures.KeyValue {
 
 // LastSnapshot is the state that a power cut can't take back.
 func (v adminView) LastSnapshot() (jute.Zxid, time.Time) {
-	return jute.Zxid(v.n.stores.State.DurableApplied()), time.Unix(v.n.durableSince.Load(), 0)
+	return jute.Zxid(v.n.nodes.State().DurableApplied()), time.Unix(v.n.durableSince.Load(), 0)
 }
 
 func (v adminView) RootACL() []jute.ACL { return v.n.server.RootACL() }

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"zk/conf"
+	"zk/jute"
 	"zk/persistence"
 	"zk/persistence/nodestore"
 	"zk/server"
@@ -70,10 +71,12 @@ type Node struct {
 	purger  *persistence.Purger
 	audit   *audit.Log // nil without one
 	space   *persistence.Space
-	squeeze chan struct{} // holds one call of squeezeLog
+	squeeze chan struct{}   // holds one call of squeezeLog
+	ctx     context.Context // ends at Close; immutable after Start
 	cancel  context.CancelFunc
-	work    sync.WaitGroup // warm-up, metrics endpoint
-	failed  chan struct{}  // closed with failure set
+	work    sync.WaitGroup // warm-up, metrics endpoint, removal of a state that was replaced
+	whole   whole
+	failed  chan struct{} // closed with failure set
 	once    sync.Once
 	failure error
 	closed  sync.Once
@@ -82,6 +85,7 @@ type Node struct {
 
 	adminAddr    net.Addr     // of the AdminServer, nil without one; immutable after Start
 	durableSince atomic.Int64 // when the last state became durable, in seconds of Unix time
+	restoring    sync.Mutex   // held by a Restore, and at the end of Close; before whole.mu
 }
 
 // Start opens the data, recovers, and serves. When it returns without error clients are served. The
@@ -100,7 +104,9 @@ func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
 	if cfg.ServesTLS() {
 		return nil, errors.New("embed: TLS for clients is not served yet")
 	}
+	n.whole.readers = &sync.WaitGroup{}
 	ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	n.ctx = ctx
 	n.met = metrics.New(time.Now())
 	n.durableSince.Store(time.Now().Unix())
 	// The port comes first: a server that can't listen must not touch its data.
@@ -172,8 +178,8 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 		return fmt.Errorf("embed: authentication: %w", err)
 	}
 	n.server, err = server.New(server.Options{
-		Config: n.cfg, Logger: n.log, Metrics: n.met, Lock: &n.lock, Tree: n.tree, Store: n.nodes, Auth: providers,
-		Audit: n.audit, Secret: secret, Rand: randomBits, DirSizes: n.dirSizes, Fatal: n.fail,
+		Config: n.cfg, Logger: n.log, Metrics: n.met, Lock: &n.lock, Tree: n.tree, Store: n.nodes, Logged: jute.Zxid(n.stores.Log.LastLogged()),
+		Auth: providers, Audit: n.audit, Secret: secret, Rand: randomBits, DirSizes: n.dirSizes, Fatal: n.fail,
 	})
 	if err != nil {
 		return err
@@ -375,6 +381,16 @@ func (n *Node) Close(ctx context.Context) error {
 	}
 }
 
+// endWhole waits for a restore and for the readers of snapshots, which see that the server closes.
+func (n *Node) endWhole() {
+	n.restoring.Lock()
+	defer n.restoring.Unlock()
+	n.whole.mu.Lock()
+	defer n.whole.mu.Unlock()
+	n.whole.closed = true
+	n.whole.readers.Wait()
+}
+
 func (n *Node) close() error {
 	defer close(n.done)
 	n.auditOwn(audit.ServerStop, audit.Invoked)
@@ -382,6 +398,7 @@ func (n *Node) close() error {
 	n.cancel()
 	n.server.Close()
 	n.space.Close()
+	n.endWhole()
 	n.work.Wait()
 	select {
 	case <-n.failed: // a store that failed is not touched again

@@ -26,12 +26,13 @@ func (n *Node) recover() (redone int, fresh bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	n.tree = tree.New(n.nodes, found, tree.Options{
-		ExtendedTypes: n.cfg.ExtendedTypesEnabled, Digest: n.cfg.DigestEnabled,
-		OnQuotaExceeded: n.quotaExceeded, Yield: n.lock.YieldTreeLock,
-	})
+	n.tree = tree.New(n.nodes, found, n.treeOptions())
 	if fresh {
+		n.lock.Lock()
 		n.tree.Init()
+		// It is a tree at a zxid like any other, for whoever takes a snapshot of it.
+		n.nodes.Applied(1, n.tree.LastZxid(), func(b []byte) []byte { return tree.AppendCounts(b, n.tree.Counts()) })
+		n.lock.Unlock()
 	}
 	n.nodes.Start(n.fail)
 	var prop jute.Proposal
@@ -49,6 +50,13 @@ func (n *Node) recover() (redone int, fresh bool, err error) {
 	}
 	n.met.StartupTxnsLoaded.Observe(int64(redone))
 	return redone, fresh, nil
+}
+
+func (n *Node) treeOptions() tree.Options {
+	return tree.Options{
+		ExtendedTypes: n.cfg.ExtendedTypesEnabled, Digest: n.cfg.DigestEnabled,
+		OnQuotaExceeded: n.quotaExceeded, Yield: n.lock.YieldTreeLock,
+	}
 }
 
 // redo applies one transaction of the log.

@@ -176,6 +176,26 @@ func (t *Tracker) Remove(id jute.SessionID) *Session {
 	return s
 }
 
+// Replace makes the tracked sessions those of a table (id: timeout in milliseconds). A session in both
+// goes on as it is, with its connection and its timeout; a new one has its full timeout from now on. The
+// others are marked closing and returned.
+func (t *Tracker) Replace(table map[jute.SessionID]int32, now int64) (gone []*Session) {
+	t.mu.RLock()
+	for id, s := range t.byID {
+		if _, stays := table[id]; !stays {
+			gone = append(gone, s)
+		}
+	}
+	t.mu.RUnlock()
+	for _, s := range gone {
+		t.Remove(s.id)
+	}
+	for id, timeoutMillis := range table {
+		t.Add(id, timeoutMillis, now)
+	}
+	return gone
+}
+
 // Expire marks every session closing whose time has come and returns their ids, each only once in the
 // session's life.
 func (t *Tracker) Expire(now int64) []jute.SessionID {

@@ -18,6 +18,7 @@ type Walk struct {
 	names []byte // of a list: the children seen, as ustrings
 	count int
 	stale bool // a child was deleted: names can't be trusted
+	lost  bool // the tree was replaced
 }
 
 // OpenCount starts a count of all nodes below r.
@@ -67,6 +68,9 @@ func (w *Walk) Step(n int) (done bool) {
 func (w *Walk) add(name []byte) {
 	w.names = append(jute.AppendInt32(w.names, int32(len(name))), name...)
 }
+
+// Lost reports that the tree was replaced: what the walk has seen is no more, and it sees nothing else.
+func (w *Walk) Lost() bool { return w.lost }
 
 // Count is the number of nodes seen.
 func (w *Walk) Count() int { return w.count }

@@ -1,0 +1,183 @@
+package persistence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"zk/jute"
+)
+
+// A state can be replaced as a whole: by a restored snapshot, or by what a leader sends. The new one is
+// built in a side folder, zk-state-<n+1>, beside the one that is served. Adopt makes it the one that
+// counts, by one synced batch in the log:
+//
+//	side folder filled, flushed | batch: liveState, completeFrom | old entries excised, old folder removed
+//
+// A crash before the batch leaves the old history, whole, and a folder that the next start removes. A crash
+// after it leaves the new one, and entries and a folder that the next start removes. Nothing is removed
+// before the batch is durable.
+
+// NewSide makes a state store in a side folder, empty but for its identity. It ends with Adopt or Discard.
+func (r *Recovered) NewSide() (*State, error) {
+	names, err := stateDirs(r.fs, r.o.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("persistence: list %s: %w", r.o.DataDir, err)
+	}
+	last := 0
+	for _, name := range names {
+		n, _, _ := stateDirNumber(name)
+		last = max(last, n)
+	}
+	opts := r.o.State
+	opts.Dir, opts.FS, opts.Logger = r.fs.PathJoin(r.o.DataDir, stateDirPrefix+strconv.Itoa(last+1)), r.fs, r.logger
+	s, err := OpenState(opts)
+	if err != nil {
+		return nil, err
+	}
+	// Its name in the data folder has to be durable before the log may name it.
+	err = syncDir(r.fs, r.o.DataDir)
+	if err == nil {
+		var serverID int64
+		if serverID, err = getMetaInt64(r.Log.db, metaServerID); err == nil {
+			err = s.identify(r.StoreID, serverID)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.Discard(s))
+	}
+	return s, nil
+}
+
+// Discard closes a side store and removes its folder.
+func (r *Recovered) Discard(side *State) error {
+	return errors.Join(side.Close(), r.remove(side.o.Dir))
+}
+
+// Adopt makes a side store the state that counts, as of base: the log begins anew after base, which is no
+// less than its last entry, and its entries are dropped. The owner of the log calls it when all that was
+// appended has been given back (Log.Drain); nobody else may be committing to either state. When it returns
+// the change is durable, r.State is the side store, and the state before is returned, still open, for
+// Discard.
+//
+// An error leaves everything as it was, unless it is the log's failure, after which the process has to end.
+func (r *Recovered) Adopt(side *State, base jute.Zxid) (old *State, err error) {
+	l := r.Log
+	if last := jute.Zxid(l.LastLogged()); base < last {
+		return nil, fmt.Errorf("persistence: adopt a state at %v: the log ends at %v", base, last)
+	}
+	// I3 and the check of a start: the state is at the zxid the log begins after.
+	if err := side.NewBatch(0).Commit(Applied(base)); err != nil {
+		return nil, err
+	}
+	if err := side.Flush(); err != nil {
+		return nil, err
+	}
+	if err := l.restart(r.fs.PathBase(side.o.Dir), base); err != nil {
+		return nil, err
+	}
+	side.logged = l.LastLogged
+	old, r.State = r.State, side
+	return old, nil
+}
+
+// Drain waits until everything that was appended is durable and the onDurable calls for it have returned.
+// The owner of the log calls it.
+func (l *Log) Drain() error { return l.pipe.drain() }
+
+// restart names the live state and begins the log after base, in one synced batch.
+func (l *Log) restart(live string, base jute.Zxid) error {
+	l.history.purgeMu.Lock()
+	defer l.history.purgeMu.Unlock()
+	l.epochMu.Lock()
+	defer l.epochMu.Unlock()
+	// What is dropped and what comes must not share a table: see exciseOld.
+	err := l.db.Flush()
+	if err == nil {
+		b := l.db.NewBatch()
+		err = errors.Join(b.Set(metaKey(metaLiveState), []byte(live), nil), b.Set(metaKey(metaCompleteFrom), encodeInt64(int64(base)), nil))
+		if err == nil {
+			err = l.db.Apply(b, pebble.Sync)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("persistence: adopt %s at %v: %w", live, base, err)
+	}
+	l.base = base
+	l.lastLogged.Store(int64(base))
+	l.pipe.restart(base)
+	l.history.restart(base)
+	err = l.tidyMeta()
+	if err == nil {
+		err = l.exciseOld()
+	}
+	if err != nil {
+		l.logger.Warn("old entries of the log stay on the disk until the next start", "err", err)
+	}
+	return nil
+}
+
+// exciseOld frees what is left of entries up to base. Readers that have an iterator keep it.
+func (l *Log) exciseOld() error {
+	err := l.db.Excise(context.Background(), pebble.KeyRange{Start: entryKey(0), End: entryKey(l.base + 1)})
+	if err != nil {
+		return fmt.Errorf("persistence: drop the log up to %v: %w", l.base, err)
+	}
+	return nil
+}
+
+// stateDirs lists the folders of states in a data folder, but for those that a crash left unfinished.
+func stateDirs(fs vfs.FS, dir string) (names []string, err error) {
+	all, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range all {
+		if _, whole, ok := stateDirNumber(name); ok && whole {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// stateDirNumber takes the name of a state's folder apart; whole is false for one that was never finished.
+func stateDirNumber(name string) (n int, whole, ok bool) {
+	digits, ok := strings.CutPrefix(name, stateDirPrefix)
+	if !ok {
+		return 0, false, false
+	}
+	digits, unfinished := strings.CutSuffix(digits, newSuffix)
+	n, err := strconv.Atoi(digits)
+	return n, !unfinished, err == nil && n > 0 && strconv.Itoa(n) == digits
+}
+
+// removeOthers removes the folders of states that don't count: side folders that were never adopted, and
+// states that were replaced.
+func (r *Recovered) removeOthers() error {
+	all, err := r.fs.List(r.o.DataDir)
+	if err != nil {
+		return err
+	}
+	for _, name := range all {
+		if _, _, ok := stateDirNumber(name); !ok || name == r.fs.PathBase(r.State.o.Dir) {
+			continue
+		}
+		r.logger.Info("removing a state that does not count", "dir", name)
+		err = errors.Join(err, r.remove(r.fs.PathJoin(r.o.DataDir, name)))
+	}
+	return err
+}
+
+func (r *Recovered) remove(dir string) error {
+	err := r.fs.RemoveAll(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("persistence: remove %s: %w", dir, err)
+	}
+	return syncDir(r.fs, r.o.DataDir)
+}

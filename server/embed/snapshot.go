@@ -1,0 +1,98 @@
+package embed
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"zk/jute"
+	"zk/persistence/javafile"
+	"zk/persistence/nodestore"
+	"zk/server/admin"
+)
+
+// whole guards what is there once for the whole tree: streams that are open, and its replacement.
+type whole struct {
+	mu      sync.Mutex      // held while a stream is opened, and while the tree is replaced
+	closed  bool            // guarded by mu
+	readers *sync.WaitGroup // streams open on the state that is served; changed with mu held
+}
+
+// Snapshot gives the tree as it is now, in the format of Java's snapshot files (admin.Snapshots). It stops
+// no write, and holds nothing of the tree in memory. While the stream is open the disk keeps what it shows.
+func (n *Node) Snapshot(ctx context.Context) (admin.SnapshotStream, error) {
+	n.whole.mu.Lock()
+	defer n.whole.mu.Unlock()
+	if n.whole.closed {
+		return nil, errClosed
+	}
+	began := time.Now()
+	snap, err := n.nodes.Snapshot()
+	if err != nil {
+		return nil, fmt.Errorf("embed: snapshot: %w", err)
+	}
+	java, err := snap.Java(n.cfg.DigestEnabled, n.cfg.SerializeLastProcessed)
+	if err != nil {
+		_ = snap.Close() // the first error counts
+		return nil, fmt.Errorf("embed: snapshot: %w", err)
+	}
+	n.whole.readers.Add(1)
+	return &snapshotStream{n: n, ctx: ctx, java: java, readers: n.whole.readers, began: began}, nil
+}
+
+// snapshotStream implements admin.SnapshotStream.
+type snapshotStream struct {
+	n       *Node
+	ctx     context.Context
+	java    *nodestore.JavaSnapshot
+	readers *sync.WaitGroup
+	began   time.Time
+	err     error // of WriteTo
+	closed  bool
+}
+
+func (s *snapshotStream) Zxid() jute.Zxid { return s.java.Trailer().LastZxid }
+func (s *snapshotStream) Size() int64     { return s.java.Size() }
+
+// WriteTo implements io.WriterTo.
+func (s *snapshotStream) WriteTo(w io.Writer) (int64, error) {
+	written, err := javafile.WriteSnapshot(endingWriter{s, w}, s.java)
+	if err == nil && written != s.Size() {
+		err = fmt.Errorf("embed: snapshot at %v: %d bytes announced, %d written", s.Zxid(), s.Size(), written)
+	}
+	s.err = err
+	return written, err
+}
+
+// endingWriter ends a stream whose reader is gone, or whose server closes.
+type endingWriter struct {
+	s *snapshotStream
+	w io.Writer
+}
+
+func (e endingWriter) Write(b []byte) (int, error) {
+	if err := e.s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if err := e.s.n.ctx.Err(); err != nil {
+		return 0, errClosed
+	}
+	return e.w.Write(b)
+}
+
+func (s *snapshotStream) Close() error {
+	if s.closed {
+		return s.err
+	}
+	s.closed = true
+	if err := s.java.Close(); err != nil && s.err == nil {
+		s.err = err
+	}
+	s.readers.Done()
+	if s.err == nil {
+		s.n.log.Info("snapshot read", "zxid", s.Zxid(), "bytes", s.Size(), "ms", time.Since(s.began).Milliseconds())
+	}
+	return s.err
+}
