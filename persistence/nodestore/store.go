@@ -268,8 +268,13 @@ func (s *Store) Delete(r tree.Ref, path string) {
 	s.index.remove(s, r, rec)
 	s.freeData(rec)
 	n := recordBytes + int(rec.nameLen)
+	dirty := rec.flags & (flagNodeDirty << s.parity)
 	*rec = record{}
-	s.arena.release(handle(r), n)
+	if dirty == 0 && s.frozen == nil {
+		s.arena.release(handle(r), n)
+		return
+	}
+	s.current.gone = append(s.current.gone, goneRecord{handle(r), n})
 }
 
 // FirstChild implements tree.Store.

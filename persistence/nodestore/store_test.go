@@ -319,3 +319,41 @@ func TestArenaReusesMemory(t *testing.T) {
 		t.Fatalf("%d chunks for about a million bytes", len(a.chunks))
 	}
 }
+
+// TestDeletedMemory deletes nodes that wait to be written and fills their memory with data at once: what
+// is written must not be read from there.
+func TestDeletedMemory(t *testing.T) {
+	fs := vfs.NewMem()
+	r := openRig(t, fs, Limits{FreezeTxns: 1 << 20, FreezeBytes: 1 << 30})
+	set := func(path string, n int) {
+		r.do(1, jute.Txn{Type: jute.OpSetData, Path: path, Data: []byte(strings.Repeat("\xff", n))})
+	}
+	for _, p := range []string{"/a", "/b", "/keep"} {
+		r.do(1, jute.Txn{Type: jute.OpCreate, Path: p, ACL: openACL(), ParentCversion: -1})
+	}
+	r.do(1, jute.Txn{Type: jute.OpDelete, Path: "/a"}) // in the current set
+	set("/keep", recordBytes+1)
+	r.lock.Lock()
+	r.nodes.freeze()
+	r.lock.Unlock()
+	set("/b", 1) // its image is taken
+	r.do(1, jute.Txn{Type: jute.OpDelete, Path: "/b"})
+	r.do(1, jute.Txn{Type: jute.OpCreate, Path: "/c", Data: []byte(strings.Repeat("\xff", recordBytes+1)), ACL: openACL(), ParentCversion: -1})
+	want := r.dump()
+	used := r.nodes.arena.used
+	if err := r.nodes.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if r.nodes.arena.used >= used {
+		t.Error("the memory of deleted nodes did not come back")
+	}
+	r.close()
+	again := openRig(t, fs, DefaultLimits())
+	defer again.close()
+	if err := again.nodes.Warm(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := again.dump(); got != want || again.digest() != again.tree.TreeDigest() {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}

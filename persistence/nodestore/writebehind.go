@@ -36,10 +36,18 @@ type dirtySet struct {
 	ops     []op
 	acls    map[uint32]op // by id: only the last counts
 	images  []image       // of records that changed again after the freeze
+	gone    []goneRecord  // deleted ones, whose memory nodes may still point to
 	txns    int
 	bytes   int
 	applied persistence.Applied
 	meta    []byte
+}
+
+// goneRecord is the memory of a deleted record. Until the set it was deleted in is written, that set or the
+// frozen one may name it as dirty, so it stays as it is: cleared.
+type goneRecord struct {
+	at    handle
+	bytes int
 }
 
 // image is a record as it was when its set was frozen.
@@ -82,7 +90,7 @@ func (d *dirtySet) reset() {
 	clear(d.acls)
 	clear(d.ops)
 	clear(d.images)
-	*d = dirtySet{nodes: d.nodes[:0], tombs: d.tombs, ops: d.ops[:0], acls: d.acls, images: d.images[:0], meta: d.meta[:0]}
+	*d = dirtySet{nodes: d.nodes[:0], tombs: d.tombs, ops: d.ops[:0], acls: d.acls, images: d.images[:0], gone: d.gone[:0], meta: d.meta[:0]}
 }
 
 func (d *dirtySet) bury(path string, apart bool) {
@@ -311,6 +319,13 @@ func (s *Store) retire(d *dirtySet) {
 	s.frozen = nil
 	s.gen++
 	s.lock.Unlock()
+	for from := 0; from < len(d.gone); from += encodeChunk {
+		s.lock.Lock()
+		for _, g := range d.gone[from:min(from+encodeChunk, len(d.gone))] {
+			s.arena.release(g.at, g.bytes)
+		}
+		s.lock.Unlock()
+	}
 	d.reset()
 	s.lock.Lock()
 	s.spare = d
