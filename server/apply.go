@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,8 @@ type applier struct {
 	s        *Server
 	touched  []*conn // that got output in this batch
 	overfull []*conn // whose clients leave too much unread
+	told     int     // connections that got output in the last batch
+	wide     sync.WaitGroup
 	prop     jute.Proposal
 	res      tree.Result
 	deleted  []string // by the transaction at hand; kept for the audit log only
@@ -43,32 +46,38 @@ func (a *applier) overflow(c *conn) { a.overfull = append(a.overfull, c) }
 // Apply takes committed proposals, in zxid order, from one goroutine. When it returns they are in the
 // tree, their events and replies are on their way, and their Bytes are no longer used.
 func (s *Server) Apply(batch []Proposal) {
+	began := time.Now()
 	if err := s.store.Throttle(); err != nil {
 		s.fail(err)
 		return
 	}
 	for len(batch) > 0 {
 		n := min(len(batch), applyBatch)
-		s.applier.run(batch[:n])
+		began = s.applier.run(batch[:n], began)
 		batch = batch[n:]
 	}
 }
 
-// run applies a few proposals under one hold of the lock, then sends what came of them.
-func (a *applier) run(batch []Proposal) {
+// run applies a few proposals under one hold of the lock, then sends what came of them. It takes the time
+// since which it was to be done, and gives the time when it was.
+func (a *applier) run(batch []Proposal, began time.Time) time.Time {
 	s := a.s
-	now := time.Now()
-	s.lock.Lock()
+	t := applyTimes{began: began, free: time.Now()}
+	t.locked = s.lockTree(t.free)
 	for i := range batch {
-		a.apply(&batch[i], now)
+		a.apply(&batch[i], t.free)
 	}
 	last := batch[len(batch)-1].Zxid
 	s.store.Applied(len(batch), last, func(b []byte) []byte { return tree.AppendCounts(b, s.tree.Counts()) })
 	s.lock.Unlock()
+	t.applied = time.Now()
 	for i := range batch {
 		s.pool.putOut(batch[i].Bytes)
 	}
 	a.flush()
+	flushed := time.Now()
+	a.noteStop(&t, batch, flushed)
+	return flushed
 }
 
 // apply does one transaction. Called under the tree lock.
@@ -308,6 +317,7 @@ func (a *applier) flush() {
 		c.shutdown()
 	}
 	list := a.touched
+	a.told = len(list)
 	for _, c := range list {
 		c.touched = false
 	}
@@ -316,27 +326,26 @@ func (a *applier) flush() {
 			c.flush()
 		}
 	} else {
-		flushMany(list)
+		a.flushMany(slices.Clone(list))
 	}
 	clear(a.touched)
 	clear(a.overfull)
 	a.touched, a.overfull = a.touched[:0], a.overfull[:0]
 }
 
-func flushMany(list []*conn) {
-	var wg sync.WaitGroup
+// flushMany sends the output of many connections beside what apply does next: thousands of system calls
+// must not keep other clients' writes waiting. It waits for the one before, so that there is one at most.
+func (a *applier) flushMany(list []*conn) {
+	a.wide.Wait()
 	for len(list) > 0 {
 		share := list[:min(len(list), flushShare)]
 		list = list[len(share):]
-		wg.Add(1)
-		go func() { // ends when its share is with the sockets
-			defer wg.Done()
+		a.wide.Go(func() { // ends when its share is with the sockets, which takes no waiting
 			for _, c := range share {
 				c.flush()
 			}
-		}()
+		})
 	}
-	wg.Wait()
 }
 
 // NodeCreated implements tree.Events.

@@ -199,7 +199,7 @@ func (c *conn) consume(in []byte) (used int, ok bool) {
 			return used, false
 		}
 		used += 4 + n
-		if c.out.full() {
+		if c.out.stuffed() {
 			c.flush()
 			c.await()
 		}

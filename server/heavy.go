@@ -17,6 +17,10 @@ const (
 	// multiReadBytesMax bounds the reply of a multiRead. Java has no bound: 40,000 reads of a 1 MiB node
 	// fit in one request.
 	multiReadBytesMax = 64 << 20
+	// multiReadStepBytes is what of it is made under one hold of the tree lock.
+	multiReadStepBytes = 1 << 20
+	// longReplyBytesMax bounds a list; a frame can't be longer than twice as much.
+	longReplyBytesMax = 1 << 30
 )
 
 // readOp is a part of a multiRead.
@@ -137,36 +141,39 @@ func (s *Server) read(f func()) {
 	f()
 }
 
-// walk goes over many nodes in steps. end makes the reply, in the same hold of the lock as the last step.
-func (c *conn) walk(r *request, open func(tree.Ref) *tree.Walk, end func(*tree.Walk)) {
-	for !c.walkOnce(r, open, end) { // the tree was replaced meanwhile
+// walk goes over many nodes in steps: step is called under the tree's read lock until it says that it is
+// done, which it has to be in the hold of the lock in which it makes the reply; or that it wants the walk's
+// index. fail is called with an error of the request, under the lock too.
+func (c *conn) walk(r *request, open func(tree.Ref) *tree.Walk, fail func(jute.Code), step func(*tree.Walk) (done, index bool)) {
+	for !c.walkOnce(r, open, fail, step) { // the tree was replaced meanwhile
 	}
 }
 
-// walkOnce reports whether the reply was made.
-func (c *conn) walkOnce(r *request, open func(tree.Ref) *tree.Walk, end func(*tree.Walk)) bool {
+// walkOnce reports whether the walk came to its end.
+func (c *conn) walkOnce(r *request, open func(tree.Ref) *tree.Walk, fail func(jute.Code), step func(*tree.Walk) (done, index bool)) bool {
 	s := c.srv
 	w, code := c.openWalk(r, open)
 	if code != jute.CodeOk {
-		s.read(func() { c.finish(r, code, nil) })
+		s.read(func() { fail(code) })
 		return true
 	}
 	defer c.closeWalk(w)
-	for done := false; !done; {
-		lost := false
+	for {
+		var lost, done, index bool
 		s.read(func() {
-			if lost = w.Lost(); lost {
-				return
-			}
-			if done = w.Step(stepNodes); done {
-				end(w)
+			if lost = w.Lost(); !lost {
+				done, index = step(w)
 			}
 		})
-		if lost {
+		switch {
+		case lost:
 			return false
+		case done:
+			return true
+		case index:
+			w.Index()
 		}
 	}
-	return true
 }
 
 // openWalk opens a walk after the checks of the request, or gives the error. It sets no watch: that comes
@@ -188,62 +195,157 @@ func (c *conn) closeWalk(w *tree.Walk) {
 	w.Close()
 }
 
+// listChildren lists very many children. The reply is made in pieces, and what comes and goes meanwhile
+// is worked in, so that the last step, which has to see the tree as the reply tells it, is short too.
 func (c *conn) listChildren(r *request) {
-	s := c.srv
-	c.walk(r, s.tree.OpenChildren, func(w *tree.Walk) {
-		if w.Node() == tree.NoRef {
-			c.finish(r, jute.CodeNoNode, nil)
-			return
+	c.walk(r, c.srv.tree.OpenChildren, func(code jute.Code) { c.finish(r, code, nil) }, func(w *tree.Walk) (done, index bool) {
+		if !w.Step(stepNodes) {
+			return false, false
 		}
-		if r.local.watch {
-			s.watches.Add(r.local.path, c, watch.StandardChild)
+		if w.NeedsIndex() {
+			return false, true
 		}
-		c.finish(r, jute.CodeOk, func(b []byte) []byte {
-			if names, n, ok := w.Names(); ok {
-				b = append(jute.AppendInt32(b, int32(n)), names...)
-			} else {
-				b = s.appendChildren(b, w.Node())
-			}
-			if r.op == jute.OpGetChildren2 {
-				b = s.appendStat(b, w.Node())
-			}
-			return b
-		})
+		if done = w.Node() == tree.NoRef || w.Settle(); done {
+			c.finishList(r, w)
+		}
+		return done, false
 	})
 }
 
+// finishList appends the reply to a long list of children. Called under the tree lock.
+func (c *conn) finishList(r *request, w *tree.Walk) {
+	s := c.srv
+	n := w.Node()
+	if n == tree.NoRef {
+		c.finish(r, jute.CodeNoNode, nil)
+		return
+	}
+	if r.local.watch {
+		s.watches.Add(r.local.path, c, watch.StandardChild)
+	}
+	pieces, ok := w.Names()
+	if !ok {
+		c.finish(r, jute.CodeOk, func(b []byte) []byte {
+			b = s.appendChildren(b, n)
+			if r.op == jute.OpGetChildren2 {
+				b = s.appendStat(b, n)
+			}
+			return b
+		})
+		return
+	}
+	var stat []byte
+	if r.op == jute.OpGetChildren2 {
+		stat = s.appendStat(nil, n)
+	}
+	c.finishLong(r, w.Count(), pieces, stat)
+}
+
+// finishLong appends a reply that is a vector of n ustrings, and what comes after it. Called under the
+// tree lock.
+func (c *conn) finishLong(r *request, n int, pieces [][]byte, end []byte) {
+	bytes := 0
+	for _, p := range pieces {
+		bytes += len(p)
+	}
+	if bytes > longReplyBytesMax {
+		c.srv.log.Warn("reply is too large", "session", jute.SessionID(c.sid.Load()), "op", r.op, "bytes", bytes)
+		c.shutdown()
+		return
+	}
+	zxid := c.srv.tree.LastZxid()
+	size := c.longFrame(func(b []byte) []byte {
+		return jute.AppendInt32(appendHeader(b, r.xid, zxid, jute.CodeOk), int32(n))
+	}, pieces, bytes, end)
+	c.noteReply(r.op, r.xid, zxid, size)
+}
+
 func (c *conn) countNodes(r *request) {
-	c.walk(r, c.srv.tree.OpenCount, func(w *tree.Walk) {
+	c.walk(r, c.srv.tree.OpenCount, func(code jute.Code) { c.finish(r, code, nil) }, func(w *tree.Walk) (done, index bool) {
+		if !w.Step(stepNodes) {
+			return false, false
+		}
 		n := w.Count()
 		if r.local.path == "" {
 			n++ // Java has the root under "" and "/", and counts what starts with the path
 		}
 		c.finish(r, jute.CodeOk, func(b []byte) []byte { return jute.AppendInt32(b, int32(n)) })
+		return true, false
 	})
 }
 
-// multiRead answers each part as it would be alone (reference client-protocol, section 8).
+// multiRead answers each part as it would be alone (reference client-protocol, section 8). All parts are
+// from one moment, as in Java, if they and the reply are not very long; others from several, as they must
+// not keep writes waiting.
 func (c *conn) multiRead(r *request) {
 	s := c.srv
 	var b []byte
-	for _, op := range r.local.multi {
-		s.read(func() { b = c.readPart(b, op, r.local.ids) })
+	for rest, done := r.local.multi, false; !done; {
+		var wide *readOp
+		s.read(func() {
+			from := len(b)
+			for n := 0; n < stepNodes && len(b)-from < multiReadStepBytes && len(rest) > 0; n++ {
+				if s.isWide(&rest[0]) {
+					wide = &rest[0]
+					return
+				}
+				b = c.readPart(b, rest[0], r.local.ids)
+				rest = rest[1:]
+			}
+			if done = len(rest) == 0; done {
+				c.finish(r, jute.CodeOk, func(out []byte) []byte { return jute.MultiEnd.Append(append(out, b...)) })
+			}
+		})
+		if wide != nil {
+			b = c.readWide(b, *wide, r.local.ids)
+			rest = rest[1:]
+		}
 		if len(b) > multiReadBytesMax {
-			s.log.Warn("reply of a multiRead is too large", "session", c.sid.Load(), "bytes", len(b))
+			s.log.Warn("reply of a multiRead is too large", "session", jute.SessionID(c.sid.Load()), "bytes", len(b))
 			c.shutdown()
 			return
 		}
 	}
-	s.lock.RLock()
-	defer s.lock.RUnlock()
-	c.finish(r, jute.CodeOk, func(out []byte) []byte { return jute.MultiEnd.Append(append(out, b...)) })
+}
+
+// isWide reports whether a part is a list of very many children. Called under the tree lock.
+func (s *Server) isWide(op *readOp) bool {
+	if op.op != jute.OpGetChildren {
+		return false
+	}
+	n := s.tree.Find(op.path)
+	return n != tree.NoRef && s.tree.ChildCount(n) > stepNodes
+}
+
+// readWide is readPart for a list of very many children, in steps: the children as they were seen, without
+// what has changed since.
+func (c *conn) readWide(b []byte, op readOp, ids []jute.ID) []byte {
+	r := &request{op: op.op, local: localOp{path: op.path, ids: ids}}
+	var seen *tree.Walk
+	c.walk(r, c.srv.tree.OpenChildren, func(code jute.Code) { b = appendReadError(b, code) }, func(w *tree.Walk) (done, index bool) {
+		seen = w
+		return w.Step(stepNodes), false
+	})
+	if seen == nil {
+		return b
+	}
+	pieces, _ := seen.Names()
+	b = jute.AppendInt32(jute.MultiHeader{Type: op.op}.Append(b), int32(seen.Count()))
+	for _, p := range pieces {
+		b = append(b, p...)
+	}
+	return b
+}
+
+func appendReadError(b []byte, code jute.Code) []byte {
+	b = jute.MultiHeader{Type: jute.OpError, Err: code}.Append(b)
+	return jute.AppendInt32(b, int32(code))
 }
 
 func (c *conn) readPart(b []byte, op readOp, ids []jute.ID) []byte {
 	l := localOp{path: op.path, ids: ids}
 	if code := c.readable(op.op, &l); code != jute.CodeOk {
-		b = jute.MultiHeader{Type: jute.OpError, Err: code}.Append(b)
-		return jute.AppendInt32(b, int32(code))
+		return appendReadError(b, code)
 	}
 	b = jute.MultiHeader{Type: op.op}.Append(b)
 	return c.body(b, &request{op: op.op, local: l})
@@ -335,25 +437,37 @@ func (c *conn) listEphemerals(r *request) {
 	s := c.srv
 	s.lock.RLock()
 	defer s.lock.RUnlock()
-	list := []string{}
 	keep := underPrefix(r.local.path)
+	var pieces [][]byte
+	n := 0
 	s.eachEphemeral(c.session.ID(), func(path string) {
-		if keep(path) {
-			list = append(list, path)
+		if !keep(path) {
+			return
 		}
+		last := len(pieces) - 1
+		if last < 0 || len(pieces[last])+4+len(path) > cap(pieces[last]) {
+			pieces = append(pieces, make([]byte, 0, max(tree.NamesBytes, 4+len(path))))
+			last++
+		}
+		pieces[last] = jute.AppendString(pieces[last], path)
+		n++
 	})
-	c.finish(r, jute.CodeOk, func(b []byte) []byte { return jute.AppendStrings(b, list) })
+	c.finishLong(r, n, pieces, nil)
 }
 
 // eachEphemeral calls f for a session's ephemerals, and lets go of the tree's read lock, with which it is
 // called, now and then. A map may change while a loop over it is not running.
 func (s *Server) eachEphemeral(id jute.SessionID, f func(path string)) {
+	eachEphemeral(s.lock, s.tree, id, f)
+}
+
+func eachEphemeral(lock *TreeLock, t *tree.Tree, id jute.SessionID, f func(path string)) {
 	n := 0
-	s.tree.EachEphemeral(id, func(path string) {
+	t.EachEphemeral(id, func(path string) {
 		f(path)
 		if n++; n%stepNodes == 0 {
-			s.lock.RUnlock()
-			s.lock.RLock()
+			lock.RUnlock()
+			lock.RLock()
 		}
 	})
 }

@@ -12,7 +12,8 @@ const (
 	// OutputSoftBytes is how much unsent output stops the reading of a connection.
 	OutputSoftBytes = 256 << 10
 	// OutputHardBytes is how much unsent output closes a connection that more events are to be sent to. The
-	// session lives on, and setWatches catches up after the reconnect.
+	// session lives on, and setWatches catches up after the reconnect. The one long reply that may be on its
+	// way does not count: a client that lists a million children and watches them would be cut off each time.
 	OutputHardBytes = 16 << 20
 	// closeDeadline bounds how long a client may take for the last replies.
 	closeDeadline = 5 * time.Second
@@ -22,7 +23,10 @@ const (
 type output struct {
 	mu sync.Mutex
 	// Guarded by mu.
+	full     [][]byte // goes before buf: what stood before a long reply, and its pieces
 	buf      []byte
+	queued   int  // bytes in full
+	long     int  // bytes of long replies among all that is unsent, about
 	flushing bool // somebody writes, and will write what is appended meanwhile
 	closing  bool // close when all is written
 	dead     bool // the socket is gone: drop what comes
@@ -50,6 +54,30 @@ func (c *conn) frame(fill func([]byte) []byte) (size int) {
 	return size
 }
 
+// longFrame appends a frame that begins with what fill appends, goes on with pieces, which it takes as
+// they are, and ends with end: little is copied under the tree lock, however long it is. bytes is the
+// length of the pieces.
+func (c *conn) longFrame(fill func([]byte) []byte, pieces [][]byte, bytes int, end []byte) (size int) {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.buf == nil {
+		o.buf = c.srv.pool.getOut()
+	}
+	at := len(o.buf)
+	b := fill(append(o.buf, 0, 0, 0, 0))
+	size = len(b) - at - 4 + bytes + len(end)
+	binary.BigEndian.PutUint32(b[at:], uint32(size))
+	if o.dead {
+		return size
+	}
+	o.full = append(append(o.full, b), pieces...)
+	o.queued += len(b) + bytes
+	o.long += bytes
+	o.buf = append(c.srv.pool.getOut(), end...)
+	return size
+}
+
 // appendFrame appends a complete frame, an event. It reports false when the client has too much unread.
 func (c *conn) appendFrame(frame []byte) bool {
 	o := &c.out
@@ -58,7 +86,7 @@ func (c *conn) appendFrame(frame []byte) bool {
 	if o.dead {
 		return true
 	}
-	if len(o.buf)+o.inFlight+len(frame) > OutputHardBytes {
+	if o.unsent()-o.long+len(frame) > OutputHardBytes {
 		return false
 	}
 	if o.buf == nil {
@@ -79,7 +107,7 @@ func appendHeader(b []byte, xid int32, zxid jute.Zxid, code jute.Code) []byte {
 func (c *conn) flush() {
 	o := &c.out
 	o.mu.Lock()
-	if o.flushing || len(o.buf) == 0 {
+	if o.flushing || o.empty() {
 		shut := o.closing && (!o.flushing || o.dead)
 		o.mu.Unlock()
 		if shut {
@@ -102,25 +130,42 @@ func (c *conn) flush() {
 	}
 }
 
-// take hands the appended bytes to the flusher. Called with mu held.
+// empty reports whether there is nothing to write. Called with mu held.
+func (o *output) empty() bool { return len(o.full) == 0 && len(o.buf) == 0 }
+
+// drop forgets what is not written. Called with mu held.
+func (o *output) drop() { o.full, o.buf, o.queued, o.long = nil, nil, 0, 0 }
+
+// take hands the next bytes to the flusher. Called with mu held.
 func (o *output) take() []byte {
 	buf := o.buf
-	o.buf = nil
+	if len(o.full) > 0 {
+		buf, o.full[0] = o.full[0], nil
+		o.full = o.full[1:]
+		o.queued -= len(buf)
+	} else {
+		o.buf, o.full = nil, nil
+	}
 	o.inFlight = len(buf)
 	return buf
 }
 
 // sent ends the write of buf; it returns with mu held when there is more to write, else true.
 func (c *conn) sent(buf []byte, err error) (done bool) {
-	c.srv.pool.putOut(buf)
 	o := &c.out
 	o.mu.Lock()
 	o.inFlight = 0
+	if o.long == 0 { // else it may be a piece of a long reply, much larger than most replies need
+		c.srv.pool.putOut(buf)
+	}
+	if o.long -= len(buf); len(o.full) == 0 || o.long < 0 {
+		o.long = 0
+	}
 	if err != nil {
 		o.dead = true
-		o.buf = nil
+		o.drop()
 	}
-	if len(o.buf) > 0 {
+	if !o.empty() {
 		return false
 	}
 	o.flushing = false
@@ -165,10 +210,10 @@ func (c *conn) awaitBelow(n int) {
 }
 
 // unsent is the number of bytes the socket has not taken. Called with mu held.
-func (o *output) unsent() int { return len(o.buf) + o.inFlight }
+func (o *output) unsent() int { return o.queued + len(o.buf) + o.inFlight }
 
-// full reports whether the reader has to stop for the client to read.
-func (o *output) full() bool {
+// stuffed reports whether the reader has to stop for the client to read.
+func (o *output) stuffed() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.unsent() >= OutputSoftBytes
@@ -180,8 +225,9 @@ func (o *output) full() bool {
 func (o *output) usable() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.unsent() > OutputHardBytes {
-		o.dead, o.closing, o.buf = true, true, nil
+	if o.unsent()-o.long > OutputHardBytes {
+		o.dead, o.closing = true, true
+		o.drop()
 	}
 	return !o.dead
 }

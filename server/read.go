@@ -308,10 +308,7 @@ func (s *Server) pinLocal(r *request) error {
 
 // pinEphemerals brings a session's ephemerals into memory before its closeSession.
 func (s *Server) pinEphemerals(id jute.SessionID) error {
-	s.lock.RLock()
-	paths := s.tree.Ephemerals(id, nil)
-	s.lock.RUnlock()
-	for _, p := range paths {
+	for _, p := range (lockedView{s.lock, s.tree}).Ephemerals(id, nil) {
 		if err := s.store.Ensure(p); err != nil {
 			return err
 		}

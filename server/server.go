@@ -259,10 +259,13 @@ func (v lockedView) QuotaOf(path string) (tree.Quota, bool) {
 	return v.tree.QuotaOf(path)
 }
 
+// Ephemerals lets writes through now and then. What they change of the session's ephemerals prep has
+// prepared and knows of.
 func (v lockedView) Ephemerals(id jute.SessionID, dst []string) []string {
 	v.lock.RLock()
 	defer v.lock.RUnlock()
-	return v.tree.Ephemerals(id, dst)
+	eachEphemeral(v.lock, v.tree, id, func(path string) { dst = append(dst, path) })
+	return dst
 }
 
 func (v lockedView) TreeDigest() int64 {

@@ -189,7 +189,8 @@ func wordMntr(s *script) {
 			s.record("mntr: a line without a tab", line)
 			continue
 		}
-		if strings.HasPrefix(key, "zk_jvm_") || strings.HasPrefix(key, "zk_process_") || strings.HasPrefix(key, "zk_disk_") {
+		if strings.HasPrefix(key, "zk_jvm_") || strings.HasPrefix(key, "zk_process_") || strings.HasPrefix(key, "zk_disk_") ||
+			strings.HasSuffix(key, "_apply_stop_time_ms") {
 			continue
 		}
 		keys = append(keys, key)

@@ -10,6 +10,9 @@ type Events interface {
 	NodeDataChanged(path string, zxid jute.Zxid, acl []jute.ACL)
 }
 
+// deleteChunk is the number of ephemerals deleted between two calls of Options.Yield.
+const deleteChunk = 500
+
 // Result is what a transaction did, as far as a reply needs it.
 type Result struct {
 	Type jute.OpCode
@@ -257,19 +260,24 @@ func (t *Tree) replaceACL(r Ref, acl []jute.ACL) {
 }
 
 // closeSession deletes the ephemerals the transaction names, then whatever the session still has
-// (reference disk-formats, section 4, rule 7).
+// (reference disk-formats, section 4, rule 7). Readers are let in now and then: they may see some of very
+// many ephemerals gone before the others, with the zxid of the transaction before.
 func (t *Tree) closeSession(h *jute.TxnHeader, txn *jute.Txn, ev Events) {
 	if _, ok := t.sessions[h.ClientID]; ok {
 		delete(t.sessions, h.ClientID)
 		t.store.DropSession(h.ClientID)
 	}
-	for _, p := range txn.Paths {
-		t.delete(p, h.Zxid, ev)
+	t.deleteAll(txn.Paths, h.Zxid, ev)
+	if len(t.ephemerals[h.ClientID]) > 0 {
+		t.deleteAll(t.Ephemerals(h.ClientID, nil), h.Zxid, ev)
 	}
-	if len(t.ephemerals[h.ClientID]) == 0 {
-		return
-	}
-	for _, p := range t.Ephemerals(h.ClientID, nil) {
-		t.delete(p, h.Zxid, ev)
+}
+
+func (t *Tree) deleteAll(paths []string, zxid jute.Zxid, ev Events) {
+	for i, p := range paths {
+		t.delete(p, zxid, ev)
+		if i%deleteChunk == deleteChunk-1 && t.opt.Yield != nil {
+			t.opt.Yield()
+		}
 	}
 }

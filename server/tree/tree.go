@@ -13,9 +13,9 @@ type Options struct {
 	Digest bool
 	// OnQuotaExceeded is told of a usage above a limit that is not enforced; nil ignores it.
 	OnQuotaExceeded func(Quota)
-	// Yield is called now and then in the one step of Apply that takes time in proportion to a subtree
-	// (counting it for a new quota), before anything was changed; it may release the write lock and
-	// take it again. Nil doesn't yield.
+	// Yield is called now and then in the two steps of Apply that may take long: counting a subtree for a new
+	// quota, before anything was changed, and deleting a session's ephemerals, when some are gone. It may
+	// release the write lock and take it again. Nil doesn't yield.
 	Yield func()
 }
 

@@ -431,9 +431,14 @@ func TestWalks(t *testing.T) {
 				}
 			}
 		}
-		names, k, ok := list.Names()
-		if ok {
-			d := jute.NewDecoder(names, 0)
+		if list.NeedsIndex() {
+			list.Index()
+		}
+		for !list.Settle() {
+		}
+		k := list.Count()
+		if pieces, ok := list.Names(); ok {
+			d := jute.NewDecoder(slices.Concat(pieces...), 0)
 			var got, want []string
 			for d.Remaining() > 0 {
 				got = append(got, d.String())
