@@ -12,6 +12,8 @@
 //	javatests  the Java client 3.9.5 and Curator      the client's API; the tests pass on Apache ZooKeeper
 //	           5.9.0, from Maven
 //	gozk       go-zookeeper/zk 1.0.4 (Go)             the client's API; the tests pass on Apache ZooKeeper
+//	model      several clients at once, restarts,     what ZooKeeper promises: linearizable operations,
+//	           kills and cut connections in between   order within a session, watches, nothing lost
 //
 // The last three run against Apache ZooKeeper with ZK_COMPAT_SERVER=java. A test
 // that fails there is a wrong test: this is how the suites are known to be

@@ -1,0 +1,244 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"zk/compat/control"
+	"zk/compat/harness"
+	"zk/jute"
+)
+
+// TestMain deletes the server that was built.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if os.Getenv(harness.EnableEnv) != "" {
+		harness.RemoveBinary()
+	}
+	os.Exit(code)
+}
+
+const (
+	clients = 10
+	// spell is the number of replies between two faults, and leastReplies what a round must have in all.
+	spell        = 1500
+	leastReplies = 8 * spell
+	// sessionMillis is long, so that no worker's session expires; doomedMillis short, for those who are
+	// left to.
+	sessionMillis = 60000
+	doomedMillis  = 1000
+)
+
+// TestConsistency makes a few histories on a server that is stopped, killed, and cut off, and judges them.
+func TestConsistency(t *testing.T) {
+	control.Need(t)
+	histories(t, func(done int) bool { return done < 6 })
+}
+
+// TestConsistencySoak goes on for SOAK_MINUTES.
+func TestConsistencySoak(t *testing.T) {
+	text := os.Getenv("SOAK_MINUTES")
+	if text == "" {
+		t.Skip("the long form of TestConsistency: switched on by SOAK_MINUTES=minutes")
+	}
+	minutes, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal("SOAK_MINUTES:", err)
+	}
+	end := time.Now().Add(time.Duration(minutes) * time.Minute)
+	histories(t, func(int) bool { return time.Now().Before(end) })
+}
+
+func histories(t *testing.T, more func(done int) bool) {
+	server, err := harness.Start(t, control.Kind(), harness.Options{
+		Config: []string{"tickTime=200", "maxSessionTimeout=60000", "maxClientCnxns=0"}, Ready: harness.ReadyFourLetter,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := control.NewProxy(t, server.Addr)
+	seed := uint64(time.Now().UnixNano())
+	for n := 0; more(n) && !t.Failed(); n++ {
+		t.Run(fmt.Sprint("round ", n), func(t *testing.T) {
+			t.Logf("seed %d of the load; times are not repeated", seed+uint64(n))
+			r := &round{t: t, server: server, proxy: proxy, world: world{root: fmt.Sprintf("/model%d", n)}, h: newHistory(), seed: seed + uint64(n)}
+			r.run()
+		})
+	}
+}
+
+// round is one history in the making.
+type round struct {
+	t      *testing.T
+	server *harness.Server
+	proxy  *control.Proxy
+	world  world
+	h      *history
+	seed   uint64
+
+	ids  atomic.Int64 // clients so far
+	cuts atomic.Int64 // connections lost
+	over atomic.Bool  // no more new operations
+}
+
+func (r *round) run() {
+	r.prepare()
+	var wg sync.WaitGroup
+	for i := range clients {
+		addr := r.server.Addr
+		if i%2 == 0 {
+			addr = r.proxy.Addr()
+		}
+		wg.Go(func() { r.work(uint64(i), addr) })
+	}
+	wg.Go(r.doom)
+	r.trouble()
+	r.over.Store(true)
+	wg.Wait()
+	if r.t.Failed() {
+		return
+	}
+	queue, err := r.children(r.world.queue())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	wrong := judge(r.h, r.world, queue)
+	for _, what := range wrong[:min(len(wrong), 10)] {
+		r.t.Error(what)
+	}
+	r.t.Logf("%d replies, %d connections lost, %s", r.h.done.Load(), r.cuts.Load(), sortedKinds(r.h.records))
+	if r.h.done.Load() < leastReplies || r.cuts.Load() < clients {
+		r.t.Errorf("too little happened: %d replies, %d connections lost", r.h.done.Load(), r.cuts.Load())
+	}
+}
+
+// prepare makes the nodes of the round.
+func (r *round) prepare() {
+	s, err := login(newHistory(), 0, r.server.Addr, sessionMillis)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer s.hangUp()
+	for i, n := range r.world.nodes() {
+		if err := s.conn.Send(int32(i), jute.OpCreate, create(n[0], n[1], 0)); err != nil {
+			r.t.Fatal(err)
+		}
+		if b, err := s.conn.ReadFrame(patience); err != nil || len(b) == jute.ReplyHeaderBytes {
+			r.t.Fatalf("create %s: %x, %v", n[0], b, err)
+		}
+	}
+}
+
+// children lists a node's children.
+func (r *round) children(path string) ([]string, error) {
+	s, err := login(newHistory(), 0, r.server.Addr, sessionMillis)
+	if err != nil {
+		return nil, err
+	}
+	defer s.hangUp()
+	q := jute.PathWatchRequest{Path: path}
+	if err := s.conn.Send(1, jute.OpGetChildren, q.Append(nil)); err != nil {
+		return nil, err
+	}
+	b, err := s.conn.ReadFrame(patience)
+	if err != nil {
+		return nil, err
+	}
+	d := jute.NewDecoder(b, len(b))
+	var h jute.ReplyHeader
+	h.Decode(&d)
+	names := d.Strings()
+	if h.Err != jute.CodeOk {
+		return nil, h.Err
+	}
+	return names, d.Err()
+}
+
+// work is one client's life in the round.
+func (r *round) work(n uint64, addr string) {
+	client := int(r.ids.Add(1))
+	s, err := login(r.h, client, addr, sessionMillis)
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	w := newWorker(r.world, client, rand.New(rand.NewPCG(r.seed, n)), s.do)
+	for !r.over.Load() && !r.t.Failed() {
+		if err := w.step(); err != nil {
+			r.t.Error(err)
+			return
+		}
+	}
+	if err := errors.Join(w.finish(), s.quit()); err != nil {
+		r.t.Error(err)
+	}
+	r.cuts.Add(int64(s.cuts))
+}
+
+// doom opens sessions that take a lock and vanish.
+func (r *round) doom() {
+	for n := 0; !r.over.Load() && !r.t.Failed(); n++ {
+		s, err := login(r.h, int(r.ids.Add(1)), r.server.Addr, doomedMillis)
+		if err != nil {
+			r.t.Error(err)
+			return
+		}
+		path := r.world.lock(n % locks)
+		for !r.over.Load() {
+			take := &record{kind: acquire, path: path}
+			if err = s.do(take); err != nil || take.code == jute.CodeOk {
+				break // it has the lock, or perhaps
+			}
+		}
+		if err != nil && !errors.Is(err, errExpired) {
+			r.t.Error(err)
+			return
+		}
+		s.abandon()
+		// It is to lose the lock before the next one comes for it.
+		r.await(r.h.done.Load() + spell)
+	}
+}
+
+// await waits until the history has some number of replies, or the round is over.
+func (r *round) await(replies int64) {
+	for end := time.Now().Add(patience); r.h.done.Load() < replies && !r.over.Load() && !r.t.Failed(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Errorf("%d replies in %v, waiting for %d", r.h.done.Load(), patience, replies)
+			return
+		}
+	}
+}
+
+// trouble does to the server what happens to servers, with some load in between.
+func (r *round) trouble() {
+	rng := rand.New(rand.NewPCG(r.seed, clients))
+	list := []func() error{
+		r.drop, r.drop, r.drop,
+		func() error { return errors.Join(r.server.Stop(), r.server.Restart()) },
+		func() error { r.server.Kill(); return r.server.Restart() },
+		func() error { r.server.Kill(); return r.server.Restart() },
+	}
+	rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	for _, act := range list {
+		r.await(r.h.done.Load() + int64(spell/2+rng.IntN(spell)))
+		if err := act(); err != nil {
+			r.t.Error(err)
+			return
+		}
+	}
+	// What follows the last fault is part of the history too.
+	r.await(max(r.h.done.Load()+spell, leastReplies))
+}
+
+func (r *round) drop() error {
+	r.proxy.Drop()
+	return nil
+}
