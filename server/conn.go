@@ -28,6 +28,7 @@ type conn struct {
 	remote netip.AddrPort
 	ip     string // remote's address, as perIP counts it
 	since  time.Time
+	mode   TLSMode // of its port
 
 	// Owned by the reader.
 	greeted bool             // the first bytes were seen: no four-letter word any more
@@ -64,8 +65,8 @@ type connStats struct {
 	count            atomic.Int64
 }
 
-func newConn(s *Server, nc net.Conn, remote netip.AddrPort, ip string) *conn {
-	c := &conn{srv: s, nc: nc, remote: remote, ip: ip, since: time.Now()}
+func newConn(s *Server, nc net.Conn, remote netip.AddrPort, ip string, mode TLSMode) *conn {
+	c := &conn{srv: s, nc: nc, remote: remote, ip: ip, mode: mode, since: time.Now()}
 	c.tr.init(nc, &s.pool)
 	ids := s.auth.InitialIDs(remote.Addr())
 	c.ids.Store(&ids)
@@ -113,6 +114,9 @@ func (c *conn) run() {
 	defer c.recoverPanic()
 	// The deadline of the login; cleared when there is a session.
 	_ = c.nc.SetReadDeadline(c.since.Add(c.srv.cfg.SessionlessCnxnTimeout))
+	if !c.handshake() {
+		return
+	}
 	for {
 		in, err := c.tr.fill()
 		if err != nil {

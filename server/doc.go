@@ -29,6 +29,12 @@
 // connection waits in the connection's queue and is run by Apply right after that write. A read over
 // very many entries waits there for a goroutine of its own, and works in bounded steps (heavy.go).
 //
+// # TLS
+//
+// The handshake runs on the connection's goroutine before anything else, and gives the identity of the
+// certificate. Afterwards tls.Conn sees a socket that never waits (tlsLayer): reads and writes stay what
+// they are without TLS, also for Apply, which encrypts what it flushes, up to 64 KiB of it.
+//
 // # Bad input
 //
 // A request is decoded completely at the edge: what can't be decoded, and op codes that only servers may

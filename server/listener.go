@@ -11,8 +11,26 @@ import (
 // acceptPause is how long the accept loop rests when the system refuses more sockets.
 const acceptPause = 50 * time.Millisecond
 
+// Port is a listener for clients.
+type Port struct {
+	net.Listener
+	TLS TLSMode
+}
+
+// TLSMode says whether the clients of a port speak TLS.
+type TLSMode int
+
+// The modes of a port.
+const (
+	TLSNone   TLSMode = iota
+	TLSAlways         // secureClientPort
+	TLSMaybe          // client.portUnification: the first byte tells
+)
+
+func (m TLSMode) String() string { return [...]string{"no", "yes", "both"}[m] }
+
 // accept takes connections until the listener is closed.
-func (s *Server) accept(ctx context.Context, l net.Listener) {
+func (s *Server) accept(ctx context.Context, l Port) {
 	for {
 		nc, err := l.Accept()
 		if err != nil {
@@ -27,12 +45,12 @@ func (s *Server) accept(ctx context.Context, l net.Listener) {
 			}
 			continue
 		}
-		s.open(nc)
+		s.open(nc, l.TLS)
 	}
 }
 
 // open starts a connection, or closes it at once when there are too many.
-func (s *Server) open(nc net.Conn) {
+func (s *Server) open(nc net.Conn, mode TLSMode) {
 	remote := remoteAddr(nc)
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		_ = tcp.SetNoDelay(true) // an option that fails is an option the socket doesn't have
@@ -51,7 +69,7 @@ func (s *Server) open(nc net.Conn) {
 		_ = nc.Close() // refused: nothing to be said about it
 		return
 	}
-	c := newConn(s, nc, remote, ip)
+	c := newConn(s, nc, remote, ip, mode)
 	s.conns[c] = struct{}{}
 	s.perIP[ip]++
 	s.work.Add(1)

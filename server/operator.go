@@ -32,7 +32,7 @@ func (c *conn) fourLetter(word fourletter.Word, in []byte, used int) (int, bool)
 	s.met.Server.PacketsReceived.Inc()
 	_ = c.nc.SetDeadline(time.Now().Add(wordDeadline)) // a socket without deadlines is a closed one
 	asked := operator{s, c}
-	if err := word.Run(c.nc, asked, allowed, in[4:4+extra]); err != nil {
+	if err := word.Run(&c.tr, asked, allowed, in[4:4+extra]); err != nil {
 		s.log.Debug("four-letter word not answered", "addr", c.remote, "word", word.String(), "err", err)
 		return used, false
 	}
@@ -40,7 +40,7 @@ func (c *conn) fourLetter(word fourletter.Word, in []byte, used int) (int, bool)
 	c.release()
 	// What the client sent after its word is read before the close: else the kernel answers it with a
 	// reset, which may overtake the reply.
-	if tcp, ok := c.nc.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
+	if tcp, ok := c.nc.(*net.TCPConn); ok && c.tr.closeWrite(tcp) == nil {
 		defer context.AfterFunc(s.ctx, func() { _ = tcp.Close() })() // the end of the server does not wait
 		_, _ = io.Copy(io.Discard, io.LimitReader(tcp, 1<<20))       // until the client is gone, or the deadline
 	}
@@ -192,18 +192,20 @@ func opName(op jute.OpCode) string {
 func (o operator) Conf() figures.Conf {
 	s := o.s
 	data, log := s.opt.DirSizes()
-	port := s.cfg.ClientPort
-	if port == 0 && len(s.listeners) > 0 {
-		if a, ok := s.listeners[0].Addr().(*net.TCPAddr); ok {
-			port = a.Port
-		}
-	}
 	return figures.Conf{
-		ClientPort: port, SecureClientPort: -1, DataDir: versionDir(s.cfg.DataDir), DataDirBytes: data, DataLogDir: versionDir(s.cfg.DataLogDir),
+		ClientPort: s.port(s.cfg.ClientPort, false), SecureClientPort: s.port(s.cfg.SecureClientPort, true), DataDir: versionDir(s.cfg.DataDir), DataDirBytes: data, DataLogDir: versionDir(s.cfg.DataLogDir),
 		DataLogDirBytes: log, TickTimeMillis: s.cfg.TickTime.Milliseconds(), MaxClientCnxns: int64(s.cfg.MaxClientCnxns),
 		MinSessionTimeoutMillis: s.cfg.MinSessionTimeout.Milliseconds(), MaxSessionTimeoutMillis: s.cfg.MaxSessionTimeout.Milliseconds(),
 		ListenBacklog: s.cfg.ClientPortListenBacklog,
 	}
+}
+
+// port is a client port as configured, or the free one that was taken; -1 for none.
+func (s *Server) port(configured int, secure bool) int {
+	if a, ok := s.Addr(secure).(*net.TCPAddr); ok && configured == 0 {
+		return a.Port
+	}
+	return configured
 }
 
 // versionDir is a data folder as Java shows it: absolute, with the folder of its file version.
@@ -327,10 +329,7 @@ func (s *Server) setGauges() {
 	m.ConnectionDropProbability.SetFloat(s.throttle.dropProbability)
 	m.GlobalSessions.Set(func() int64 { return int64(s.tracker.Count()) })
 	m.LocalSessions.Set(func() int64 { return 0 })
-	m.AuthFailedCount.Set(m.Server.AuthFailed.Value)
-	m.NonMTLSLocalConnCount.Set(func() int64 { return 0 })
-	m.NonMTLSRemoteConnCount.Set(func() int64 { return 0 })
-	m.OutstandingTLSHandshake.Set(func() int64 { return 0 })
+	m.OutstandingTLSHandshake.Set(s.handshakes.Load)
 	m.ZnodeCount.Set(count(func(c tree.Counts) int64 { return c.Nodes + 1 }))
 	m.EphemeralsCount.Set(count(func(c tree.Counts) int64 { return c.Ephemerals }))
 	m.ApproximateDataSize.Set(count(func(c tree.Counts) int64 { return c.DataBytes + 1 })) // Java's second root has a path of one character

@@ -183,7 +183,7 @@ func (c *conn) sent(buf []byte, err error) (done bool) {
 // drain writes with waiting.
 func (c *conn) drain(buf []byte, n int) {
 	for {
-		_, err := c.nc.Write(buf[n:])
+		err := c.tr.writeAll(buf[n:])
 		if c.sent(buf, err) {
 			return
 		}
@@ -251,5 +251,5 @@ func (c *conn) shutdown() {
 	}
 	o.mu.Unlock()
 	c.release()
-	_ = c.nc.Close() // the socket is done with either way
+	c.tr.close()
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"math"
@@ -61,7 +62,7 @@ func (l *TreeLock) YieldTreeLock() {
 	l.Lock()
 }
 
-// Options are what a Server is made of. All fields but Rand, Secret and Audit are needed.
+// Options are what a Server is made of. All fields but TLS, Rand, Secret and Audit are needed.
 type Options struct {
 	Config  *conf.Config
 	Logger  *slog.Logger
@@ -73,6 +74,8 @@ type Options struct {
 	// zxid, or later where the tree was restored from an older one.
 	Logged jute.Zxid
 	Auth   *auth.Providers
+	// TLS is for ports with TLS; nil when there are none.
+	TLS *tls.Config
 	// Secret is the key of session passwords; nil takes Java's public function.
 	Secret []byte
 	// Rand gives unpredictable 64 bits, for session ids.
@@ -117,20 +120,21 @@ type Server struct {
 	throttle    connThrottle
 	requests    requestThrottle
 	large       atomic.Int64 // bytes of large requests in flight
+	handshakes  atomic.Int64 // TLS handshakes under way
 	traceMask   atomic.Int64
 	digests     digestLog
 	applier     applier // owned by the goroutine that calls Apply
 
-	mu        sync.Mutex
-	conns     map[*conn]struct{} // guarded by mu
-	perIP     map[string]int     // guarded by mu
-	closed    bool               // guarded by mu
-	serving   atomic.Bool
-	listeners []net.Listener  // immutable after Start
-	ctx       context.Context // ends at Close; immutable after Start
-	cancel    context.CancelFunc
-	work      sync.WaitGroup // accept loops, readers, expiry, cleaner
-	stopping  chan struct{}
+	mu       sync.Mutex
+	conns    map[*conn]struct{} // guarded by mu
+	perIP    map[string]int     // guarded by mu
+	closed   bool               // guarded by mu
+	serving  atomic.Bool
+	ports    []Port          // immutable after Start
+	ctx      context.Context // ends at Close; immutable after Start
+	cancel   context.CancelFunc
+	work     sync.WaitGroup // accept loops, readers, expiry, cleaner
+	stopping chan struct{}
 }
 
 // New makes a server over a recovered tree. Sessions of the tree get their full timeout from now on.
@@ -167,15 +171,15 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Start serves on the listeners, which belong to the server from now on. The replicator must be ready
+// Start serves on the ports, whose listeners belong to the server from now on. The replicator must be ready
 // to take proposals.
-func (s *Server) Start(r Replicator, listeners ...net.Listener) {
+func (s *Server) Start(r Replicator, ports ...Port) {
 	s.replicator = r
-	s.listeners = listeners
+	s.ports = ports
 	ctx, cancel := context.WithCancel(context.Background())
 	s.ctx, s.cancel = ctx, cancel
 	s.serving.Store(true)
-	s.work.Add(2 + len(listeners))
+	s.work.Add(2 + len(ports))
 	go func() { // ends at Close
 		defer s.work.Done()
 		s.expire(ctx)
@@ -184,7 +188,7 @@ func (s *Server) Start(r Replicator, listeners ...net.Listener) {
 		defer s.work.Done()
 		s.clean(ctx)
 	}()
-	for _, l := range listeners {
+	for _, l := range ports {
 		go func() { // ends when Close closes the listener
 			defer s.work.Done()
 			s.accept(ctx, l)
@@ -209,7 +213,7 @@ func (s *Server) Close() {
 	}
 	s.mu.Unlock()
 	s.cancel()
-	for _, l := range s.listeners {
+	for _, l := range s.ports {
 		_ = l.Close() // only tells the accept loop
 	}
 	for _, c := range conns {
@@ -221,13 +225,14 @@ func (s *Server) Close() {
 // LastProcessedZxid is the zxid of the last transaction in the tree.
 func (s *Server) LastProcessedZxid() jute.Zxid { return jute.Zxid(s.applied.Load()) }
 
-// Addrs are the addresses served.
-func (s *Server) Addrs() []net.Addr {
-	v := make([]net.Addr, len(s.listeners))
-	for i, l := range s.listeners {
-		v[i] = l.Addr()
+// Addr is the address of the first port for clients with or without TLS; nil when there is none.
+func (s *Server) Addr(secure bool) net.Addr {
+	for _, p := range s.ports {
+		if secure == (p.TLS == TLSAlways) {
+			return p.Addr()
+		}
 	}
-	return v
+	return nil
 }
 
 // nowMillis is the server's monotonic clock in milliseconds.

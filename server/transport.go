@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -43,11 +44,13 @@ func (b *buffers) putOut(p []byte) {
 
 // transport moves bytes to and from a socket. Reading takes a buffer from the pool only while there is
 // something to read, so that an idle connection holds none; writing can be tried without waiting.
-// Connections that are not sockets (tests, tunnels) work through plain Read and Write.
+// Connections that are not sockets (tests, tunnels) work through plain Read and Write. TLS comes between when
+// its handshake is done.
 type transport struct {
 	nc   net.Conn
 	raw  syscall.RawConn // nil for a connection that is not a socket
 	pool *buffers
+	tls  atomic.Pointer[tlsLayer] // nil without TLS, and before it; set once, by the reader
 
 	// Owned by the reader.
 	in      *[inputBytes]byte // what the last fill gave, until it is consumed
@@ -93,6 +96,27 @@ func (t *transport) fill() ([]byte, error) {
 	return t.in[:len(t.partial)+t.rn], nil
 }
 
+// tryReadTLS is tryRead for a connection with TLS.
+func (t *transport) tryReadTLS(fd uintptr) bool {
+	t.in = t.pool.getIn()
+	k := copy(t.in[:], t.partial)
+	var done bool
+	if t.rn, t.rerr, done = t.tls.Load().read(fd, t.in[k:]); done {
+		return true
+	}
+	t.rerr = nil
+	t.pool.in.Put(t.in)
+	t.in = nil
+	return false
+}
+
+// secured takes a TLS layer into use whose handshake is done.
+func (t *transport) secured(l *tlsLayer) {
+	l.open = true
+	t.readFn = t.tryReadTLS
+	t.tls.Store(l)
+}
+
 // tryRead reads once without waiting; false means there is nothing yet.
 func (t *transport) tryRead(fd uintptr) bool {
 	t.in = t.pool.getIn()
@@ -124,13 +148,29 @@ func (t *transport) fillLarge() ([]byte, error) {
 		copy(grown, t.partial)
 		t.partial = grown
 	}
-	n, err := t.nc.Read(t.partial[len(t.partial):cap(t.partial)])
+	n, err := t.read(t.partial[len(t.partial):cap(t.partial)])
 	t.rn = n
 	if n == 0 && err != nil {
 		return nil, err
 	}
 	t.partial = t.partial[:len(t.partial)+n]
 	return t.partial, nil
+}
+
+// read waits for input.
+func (t *transport) read(b []byte) (n int, err error) {
+	l := t.tls.Load()
+	if l == nil {
+		return t.nc.Read(b)
+	}
+	waitErr := t.raw.Read(func(fd uintptr) (done bool) {
+		n, err, done = l.read(fd, b)
+		return done
+	})
+	if waitErr != nil {
+		return 0, waitErr
+	}
+	return n, err
 }
 
 // keep ends the use of what fill gave; rest is its unconsumed tail.
@@ -166,6 +206,9 @@ func (t *transport) write(b []byte) (n int, err error) {
 	if t.raw == nil {
 		return 0, errWouldBlock
 	}
+	if l := t.tls.Load(); l != nil {
+		return l.write(b)
+	}
 	t.wbuf, t.wn, t.werr = b, 0, nil
 	if err := t.raw.Write(t.writeFn); err != nil {
 		return 0, err
@@ -190,4 +233,40 @@ func (t *transport) tryWrite(fd uintptr) bool {
 		}
 	}
 	return true
+}
+
+// writeAll writes b with waiting.
+func (t *transport) writeAll(b []byte) error {
+	if l := t.tls.Load(); l != nil {
+		return l.writeAll(b)
+	}
+	_, err := t.nc.Write(b)
+	return err
+}
+
+// Write is writeAll for an io.Writer.
+func (t *transport) Write(b []byte) (int, error) {
+	if err := t.writeAll(b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// closeWrite tells the client that nothing more comes.
+func (t *transport) closeWrite(tcp *net.TCPConn) error {
+	if l := t.tls.Load(); l != nil {
+		if err := errors.Join(l.tls.CloseWrite(), l.sendWait()); err != nil {
+			return err
+		}
+	}
+	return tcp.CloseWrite()
+}
+
+// close closes the socket without waiting; a client with TLS is told before, if it can be.
+func (t *transport) close() {
+	if l := t.tls.Load(); l != nil {
+		_ = l.tls.Close() // closes the socket too, and never waits: see tlsLayer
+		return
+	}
+	_ = t.nc.Close() // the socket is done with either way
 }

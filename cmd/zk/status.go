@@ -63,7 +63,7 @@ func status(ctx context.Context, env environment, path string) error {
 	_, _ = fmt.Fprintf(env.stdout, "Client port found: %s. Client address: %s. Client SSL: %t.\n",
 		at.port, at.address, at.secure)
 	mode := ""
-	// A TLS port is named as in Java, but can't be asked: this version has no TLS.
+	// A TLS port is named as in Java, but can't be asked: this command speaks no TLS.
 	if !at.secure {
 		mode = askMode(ctx, net.JoinHostPort(at.address, at.port))
 	}

@@ -14,6 +14,7 @@ package embed
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ type Node struct {
 	nodes   *nodestore.Store
 	tree    *tree.Tree
 	server  *server.Server
+	tls     *tls.Config // nil when no client can connect with TLS
 	purger  *persistence.Purger
 	audit   *audit.Log // nil without one
 	space   *persistence.Space
@@ -101,40 +103,29 @@ func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
 	if n.deps.NodeLimits == (nodestore.Limits{}) {
 		n.deps.NodeLimits = nodestore.DefaultLimits()
 	}
-	if cfg.ServesTLS() {
-		return nil, errors.New("embed: TLS for clients is not served yet")
-	}
 	n.whole.readers = &sync.WaitGroup{}
 	ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	n.ctx = ctx
 	n.met = metrics.New(time.Now())
 	n.durableSince.Store(time.Now().Unix())
-	// The port comes first: a server that can't listen must not touch its data.
-	listener, err := n.listen()
-	if err != nil {
-		return nil, err
+	// The ports come first: a server that can't listen must not touch its data.
+	ports, err := n.listen()
+	if err == nil {
+		err = n.open(ctx, ports)
 	}
-	if err := n.open(ctx, listener); err != nil {
+	if err != nil {
 		n.cancel()
-		_ = listener.Close() // the first error counts
+		for _, p := range ports {
+			_ = p.Close() // the first error counts
+		}
 		return nil, err
 	}
 	n.serveMetrics(ctx)
 	return n, nil
 }
 
-// listen opens the client port.
-func (n *Node) listen() (net.Listener, error) {
-	address := net.JoinHostPort(n.cfg.ClientPortAddress, strconv.Itoa(n.cfg.ClientPort))
-	l, err := n.deps.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("embed: listen on client port %s: %w", address, err)
-	}
-	return l, nil
-}
-
 // open recovers the data and starts the pipeline on it.
-func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
+func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 	adminPort, err := n.listenAdmin() // before the data is touched, too
 	if err != nil {
 		return err
@@ -179,7 +170,7 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 	}
 	n.server, err = server.New(server.Options{
 		Config: n.cfg, Logger: n.log, Metrics: n.met, Lock: &n.lock, Tree: n.tree, Store: n.nodes, Logged: jute.Zxid(n.stores.Log.LastLogged()),
-		Auth: providers, Audit: n.audit, Secret: secret, Rand: randomBits, DirSizes: n.dirSizes, Fatal: n.fail,
+		Auth: providers, Audit: n.audit, TLS: n.tls, Secret: secret, Rand: randomBits, DirSizes: n.dirSizes, Fatal: n.fail,
 	})
 	if err != nil {
 		return err
@@ -188,9 +179,11 @@ func (n *Node) open(ctx context.Context, listener net.Listener) (err error) {
 	n.stores.State.Start(n.durable, n.fail)
 	n.stores.Log.Start(n.apply, n.fail)
 	n.watchSpace(ctx)
-	n.server.Start(solo{n.stores.Log}, listener)
+	n.server.Start(solo{n.stores.Log}, ports...)
 	counts := n.tree.Counts()
-	n.log.Info("serving clients", "addr", listener.Addr().String(), "mode", "standalone", "data_dir", n.cfg.DataDir, "data_log_dir", n.cfg.DataLogDir)
+	for _, p := range ports {
+		n.log.Info("serving clients", "addr", p.Addr().String(), "tls", p.TLS.String(), "mode", "standalone", "data_dir", n.cfg.DataDir, "data_log_dir", n.cfg.DataLogDir)
+	}
 	n.log.Info("recovered", "zxid", counts.LastZxid, "znodes", counts.Nodes, "sessions", n.tree.SessionCount(), "txns_redone", redone, "fresh", fresh, "ms", took.Milliseconds())
 	n.auditOwn(audit.ServerStart, audit.Success)
 	n.warm(ctx)
@@ -229,13 +222,19 @@ func (n *Node) authOptions() auth.Options {
 		EnforceAuth: c.EnforceAuthEnabled, EnforcedSchemes: c.EnforceAuthSchemes, ACLBytesMax: c.JuteMaxBuffer,
 		LetAnySASLUser: c.SASL.AnyUser, SASLSuperUsers: c.SASL.SuperUsers,
 	}
+	x509 := c.ServesTLS() // as in Java, without a line for it
 	for _, scheme := range c.AuthProviders {
 		switch scheme {
 		case auth.SchemeEnsemble:
 			o.Extra = append(o.Extra, auth.NewEnsemble(c.EnsembleAuthName, n.ensembleChecked))
 		case auth.SchemeSASL:
 			o.SASL = true
+		case auth.SchemeX509:
+			x509 = true
 		}
+	}
+	if x509 {
+		o.Extra = append(o.Extra, auth.NewX509(c.X509SuperUser))
 	}
 	return o
 }
@@ -345,8 +344,11 @@ func (n *Node) fail(err error) {
 	})
 }
 
-// Addr is the client address.
-func (n *Node) Addr() net.Addr { return n.server.Addrs()[0] }
+// Addr is the address of clientPort; nil when there is none.
+func (n *Node) Addr() net.Addr { return n.server.Addr(false) }
+
+// SecureAddr is the address of secureClientPort; nil when there is none.
+func (n *Node) SecureAddr() net.Addr { return n.server.Addr(true) }
 
 // AdminAddr is the address of the AdminServer, nil without one.
 func (n *Node) AdminAddr() net.Addr { return n.adminAddr }

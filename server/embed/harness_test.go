@@ -2,6 +2,7 @@ package embed_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type rig struct {
 	cfg  *conf.Config
 	deps embed.Deps
 	node *embed.Node
+	tls  *tls.Config // of dial; nil: without TLS
 }
 
 // start starts a server; lines are added to its zoo.cfg.
@@ -82,6 +84,9 @@ func (r *rig) restart() {
 
 func (r *rig) dial() net.Conn {
 	r.t.Helper()
+	if r.tls != nil {
+		return r.dialTLS(r.tls)
+	}
 	nc, err := net.Dial("tcp", r.node.Addr().String())
 	if err != nil {
 		r.t.Fatal(err)

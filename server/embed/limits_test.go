@@ -46,7 +46,9 @@ func heapPeak() (stop func() int64) {
 // TestUnreadReplies: a client that sends hundreds of requests for large nodes and doesn't read costs
 // little more than the soft bound, whether its reads run at once or behind a write of its own; nobody
 // else notices, and when it reads on it gets everything.
-func TestUnreadReplies(t *testing.T) {
+func TestUnreadReplies(t *testing.T) { bothWays(t, testUnreadReplies) }
+
+func testUnreadReplies(t *testing.T, start starter) {
 	const requests = 120
 	data := strings.Repeat("x", 900_000)
 	for _, behind := range []bool{false, true} {
@@ -89,7 +91,9 @@ func TestUnreadReplies(t *testing.T) {
 
 // TestBusyAtTheEnd: a connection that ends while its client reads nothing doesn't outlive its server,
 // and its socket does not stay for ever.
-func TestBusyAtTheEnd(t *testing.T) {
+func TestBusyAtTheEnd(t *testing.T) { bothWays(t, testBusyAtTheEnd) }
+
+func testBusyAtTheEnd(t *testing.T, start starter) {
 	r := start(t)
 	c := r.connect()
 	c.ok(jute.OpCreate, create("/big", strings.Repeat("x", 900_000), 0))
@@ -109,7 +113,10 @@ func TestBusyAtTheEnd(t *testing.T) {
 
 // TestExpiredSlowReader: the connection of an expired session is closed although its client reads
 // nothing.
-func TestExpiredSlowReader(t *testing.T) {
+func TestExpiredSlowReader(t *testing.T) { bothWays(t, testExpiredSlowReader) }
+
+func testExpiredSlowReader(t *testing.T, start starter) {
+	t.Parallel() // it waits, most of the time
 	r := start(t, "tickTime=50", "minSessionTimeout=100")
 	c := r.connectFor(100)
 	c.ok(jute.OpCreate, create("/big", strings.Repeat("x", 900_000), 0))
@@ -125,7 +132,9 @@ func TestExpiredSlowReader(t *testing.T) {
 
 // TestOperatorLingers: a client that keeps its connection after a four-letter word doesn't hold up the
 // end of the server.
-func TestOperatorLingers(t *testing.T) {
+func TestOperatorLingers(t *testing.T) { bothWays(t, testOperatorLingers) }
+
+func testOperatorLingers(t *testing.T, start starter) {
 	r := start(t)
 	nc := r.dial()
 	defer func() { _ = nc.Close() }()
@@ -142,7 +151,9 @@ func TestOperatorLingers(t *testing.T) {
 
 // TestUnreadEvents: a client that doesn't read its events is cut off at the hard bound; its session
 // lives on, other watchers get theirs, and the writer isn't held up.
-func TestUnreadEvents(t *testing.T) {
+func TestUnreadEvents(t *testing.T) { bothWays(t, testUnreadEvents) }
+
+func testUnreadEvents(t *testing.T, start starter) {
 	r := start(t)
 	w, slow, good := r.connect(), r.connect(), r.connect()
 	name := "/" + strings.Repeat("n", 400_000)

@@ -220,6 +220,8 @@ type ServerStats struct {
 	ResponseSizes   Sizes   // bytes of replies
 	ProposalSizes   Sizes   // bytes of proposals, on a leader
 	AuthFailed      Counter // failed TLS client authentications
+	NonMTLSLocal    Counter // connections without TLS from this machine
+	NonMTLSRemote   Counter // connections without TLS from others
 	// FsyncThresholdExceeded counts syncs of the log that took longer than fsync.warningthresholdms.
 	// Reset leaves it alone, as in Java.
 	FsyncThresholdExceeded Counter

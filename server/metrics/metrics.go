@@ -77,8 +77,8 @@ func (m *Metrics) setOwnGauges() {
 	m.MaxClientResponseSize.Set(s.ResponseSizes.Max)
 	m.AuthFailedCount.Set(s.AuthFailed.Value)
 	zero := func() int64 { return 0 }
-	m.NonMTLSLocalConnCount.Set(zero)
-	m.NonMTLSRemoteConnCount.Set(zero)
+	m.NonMTLSLocalConnCount.Set(s.NonMTLSLocal.Value)
+	m.NonMTLSRemoteConnCount.Set(s.NonMTLSRemote.Value)
 	m.OutstandingTLSHandshake.Set(zero)
 	m.LocalSessions.Set(zero)
 	m.ConnectionDropProbability.SetFloat(func() float64 { return 0 })

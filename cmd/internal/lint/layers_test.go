@@ -58,6 +58,7 @@ func layers() []layer {
 		{folder: "server/session", may: []string{"jute"}, pure: true, uses: []string{"sync", "sync/atomic"}},
 		{folder: "server/auth/digestmd5", pure: true},
 		{folder: "server/metrics/...", may: []string{"jute", "server/metrics/...", prometheus, unix}},
+		{folder: "server/secure/x500", pure: true},
 		{folder: "server/secure", may: []string{"conf", jks, pkcs12}},
 		{folder: "server/embed", may: []string{
 			"jute", "conf", "server/...", "quorum/...", "persistence/...", prometheus, pebble, unix, rate, xsync,

@@ -1,4 +1,4 @@
-package secure
+package x500
 
 import (
 	"encoding/asn1"
@@ -45,7 +45,7 @@ func keywordOf(t asn1.ObjectIdentifier) string {
 func Name(der []byte) (string, error) {
 	var components []asn1.RawValue
 	if rest, err := asn1.Unmarshal(der, &components); err != nil || len(rest) > 0 {
-		return "", errors.New("secure: a name that can't be read")
+		return "", errors.New("x500: a name that can't be read")
 	}
 	parts := make([]string, len(components))
 	for i, set := range components {
@@ -54,7 +54,7 @@ func Name(der []byte) (string, error) {
 			var a attribute
 			var err error
 			if rest, err = asn1.Unmarshal(rest, &a); err != nil {
-				return "", fmt.Errorf("secure: a name that can't be read: %w", err)
+				return "", fmt.Errorf("x500: a name that can't be read: %w", err)
 			}
 			words = append(words, a.text())
 		}
@@ -88,12 +88,49 @@ func isText(v asn1.RawValue) bool {
 	return false
 }
 
-// javaUTF8 replaces what is no UTF-8, as new String(bytes, UTF_8) does.
+// javaUTF8 decodes as new String(bytes, UTF_8) does, with one U+FFFD for each longest start of a sequence that
+// does not go on.
 func javaUTF8(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}
-	return strings.ToValidUTF8(string(b), "\uFFFD")
+	var text strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			n = broken(b)
+		}
+		text.WriteRune(r)
+		b = b[n:]
+	}
+	return text.String()
+}
+
+// broken is how many of the bytes, which don't begin with a whole sequence, begin one together.
+func broken(b []byte) int {
+	need, low, high := 0, byte(0x80), byte(0xbf)
+	switch c := b[0]; {
+	case c >= 0xc2 && c < 0xe0:
+		need = 1
+	case c >= 0xe0 && c < 0xf0:
+		need = 2
+		if c == 0xe0 {
+			low = 0xa0
+		}
+	case c >= 0xf0 && c < 0xf5:
+		need = 3
+		if c == 0xf0 {
+			low = 0x90
+		}
+		if c == 0xf4 {
+			high = 0x8f
+		}
+	}
+	n := 1
+	for ; n <= need && n < len(b) && b[n] >= low && b[n] <= high; n++ {
+		low, high = 0x80, 0xbf
+	}
+	return n
 }
 
 // escape puts a backslash before the signs of RFC 2253, and before blanks and carriage returns at both ends.
