@@ -1,3 +1,7 @@
+// Package x500 has the names in certificates in the text form of Java's X500Principal, as the scheme x509 keeps
+// them in ACLs: Name writes one, Valid judges one that a client sends. It is pure, and knows nothing of
+// certificates but their encoded names. The rules are those of Java 17 (X500Name, RDN, AVA, AVAKeyword), whose
+// answers are recorded in testdata.
 package x500
 
 import (
