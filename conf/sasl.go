@@ -73,7 +73,7 @@ func (l *loader) resolveSASL() {
 	if _, has := s.Users["super"]; has && superPassword != "" {
 		s.Users["super"] = superPassword
 	}
-	l.noteOn(key, 0, fmt.Sprintf("%d users of section %s of %s can authenticate with SASL DIGEST-MD5", len(s.Users), s.Section, file))
+	l.noteOn(key, 0, fmt.Sprintf("section %s of %s is read; users of SASL DIGEST-MD5: %d", s.Section, file, len(s.Users)))
 	if !l.hasScheme("sasl") {
 		l.warnKey(key, "is set without authProvider.1="+classSASL+": SASL users can't stand in ACLs")
 	}

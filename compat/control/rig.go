@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,9 @@ const (
 	SuperPassword = "test"
 	superDigest   = "super:D/InIHSb7yEEbrWz8b9l71RjZJU="
 )
+
+// saslUsers is the JAAS file of the server.
+const saslUsers = `Server { org.apache.zookeeper.server.auth.DigestLoginModule required user_bob="bob's secret"; };`
 
 // Rig is a running server with a proxy before it.
 type Rig struct {
@@ -55,8 +59,13 @@ func Kind() harness.Kind {
 // test; everything a client can ask for is switched on.
 func Start(t testing.TB) *Rig {
 	t.Helper()
+	jaas := filepath.Join(t.TempDir(), "jaas.conf")
+	if err := os.WriteFile(jaas, []byte(saslUsers), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	server, err := harness.Start(t, Kind(), harness.Options{
 		Config: []string{
+			"authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
 			"tickTime=200",
 			"maxSessionTimeout=60000",
 			"maxClientCnxns=0",
@@ -66,6 +75,7 @@ func Start(t testing.TB) *Rig {
 		Props: []string{
 			"znode.container.checkIntervalMs=200",
 			"zookeeper.DigestAuthenticationProvider.superDigest=" + superDigest,
+			"java.security.auth.login.config=" + jaas,
 		},
 		Ready: harness.ReadyFourLetter,
 	})

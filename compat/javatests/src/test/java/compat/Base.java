@@ -94,15 +94,24 @@ abstract class Base {
     }
 
     ZooKeeper connect(String hosts, int timeoutMillis, Events events) throws Exception {
+        return connect(events, watcher -> new ZooKeeper(hosts, timeoutMillis, watcher));
+    }
+
+    /** Makes a client with settings of its own. */
+    interface Opener {
+        ZooKeeper open(Watcher watcher) throws Exception;
+    }
+
+    ZooKeeper connect(Events events, Opener opener) throws Exception {
         CountDownLatch connected = new CountDownLatch(1);
-        ZooKeeper client = new ZooKeeper(hosts, timeoutMillis, event -> {
+        ZooKeeper client = opener.open(event -> {
             if (event.getState() == Watcher.Event.KeeperState.SyncConnected) {
                 connected.countDown();
             }
             events.process(event);
         });
         clients.add(client);
-        assertTrue(connected.await(PATIENCE_SECONDS, TimeUnit.SECONDS), "connected to " + hosts);
+        assertTrue(connected.await(PATIENCE_SECONDS, TimeUnit.SECONDS), "connected");
         assertEquals("state SyncConnected", events.next());
         return client;
     }
