@@ -83,6 +83,8 @@ type Space struct {
 	mu    sync.Mutex
 	disks []*disk // guarded by mu
 
+	state *State // whose compactions are held when they lack room; immutable after Start
+
 	level   atomic.Int32
 	step    atomic.Int64 // bytes written that are worth a look
 	written atomic.Int64 // bytes written since the last look
@@ -95,16 +97,17 @@ type Space struct {
 
 // disk is one folder that is watched. All fields are guarded by Space.mu.
 type disk struct {
-	dir     string
-	usage   DiskUsage
-	mark    int64
-	ballast int64 // wanted
-	held    int64 // in the ballast file
-	owed    int64 // of a ballast that was given up
-	noRoom  bool  // a ballast could not be made; said once
-	failing bool  // usage is not known; said once
-	low     bool
-	level   SpaceLevel
+	dir      string
+	usage    DiskUsage // free without what is promised
+	promised int64     // to the compaction under way
+	mark     int64
+	ballast  int64 // wanted
+	held     int64 // in the ballast file
+	owed     int64 // of a ballast that was given up
+	noRoom   bool  // a ballast could not be made; said once
+	failing  bool  // usage is not known; said once
+	low      bool
+	level    SpaceLevel
 }
 
 // OpenSpace looks at the disks for the first time: before the stores are opened, which needs room itself.
@@ -172,7 +175,8 @@ func (s *Space) Total() (total int64) {
 	return total
 }
 
-// Free is the free space of the disk of a folder at the last look; ok is false when it is not known.
+// Free is the free space of the disk of a folder at the last look, without what a compaction under way may still
+// take; ok is false when it is not known.
 func (s *Space) Free(dir string) (bytes int64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,10 +203,11 @@ func (s *Space) Wrote(bytes int) {
 	}
 }
 
-// Start makes the ballast and begins to watch. onLook is called after every look, on the watching
+// Start makes the ballast and begins to watch. state, if not nil, is the store in the first of the folders: its
+// compactions begin only when there is room for them. onLook is called after every look, on the watching
 // goroutine; it must not block for long. The first call is done when Start returns.
-func (s *Space) Start(onLook func(SpaceLevel)) {
-	s.started = true
+func (s *Space) Start(state *State, onLook func(SpaceLevel)) {
+	s.started, s.state = true, state
 	onLook(s.look(false))
 	go s.run(onLook) // ended by Close
 }
@@ -232,13 +237,24 @@ func (s *Space) run(onLook func(SpaceLevel)) {
 
 // look looks at all disks.
 func (s *Space) look(starting bool) SpaceLevel {
+	var need, running int64
+	if s.state != nil { // before mu: Release may be called under Pebble's locks
+		need, running = s.state.compactionNeed()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.written.Store(0)
 	worst := SpaceEnough
 	var step int64
-	for _, d := range s.disks {
+	for i, d := range s.disks {
+		d.promised = 0
+		if i == 0 {
+			d.promised = running
+		}
 		s.lookAt(d, starting)
+		if i == 0 && s.state != nil {
+			s.state.held.Store(d.mark > 0 && d.usage.Free < need+d.mark/4)
+		}
 		worst = max(worst, d.level)
 		if d.mark > 0 && (step == 0 || d.mark/8 < step) {
 			step = d.mark / 8
@@ -307,6 +323,7 @@ func (s *Space) measure(d *disk) bool {
 		return false
 	}
 	d.failing = false
+	u.Free -= d.promised
 	d.usage = u
 	d.mark = s.o.LowWaterBytes
 	if d.mark < 0 {
@@ -335,6 +352,23 @@ func (s *Space) report(d *disk, before SpaceLevel) {
 		s.logger.Warn("disk space is tight: the log is purged as far as possible", attrs...)
 	default:
 		s.logger.Info("disk space is no longer tight", attrs...)
+	}
+}
+
+// Release gives up the ballast of every disk that is below its mark. It is for vfs.OnDiskFull: the write that found
+// no room is tried again then.
+func (s *Space) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.disks {
+		if d.held > 0 && s.measure(d) && d.usage.Free < d.mark {
+			s.releaseBallast(d)
+			d.low = true
+		}
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
 }
 

@@ -158,7 +158,7 @@ func TestSpaceOff(t *testing.T) {
 	o := d.options()
 	o.LowWaterBytes = 0
 	s = OpenSpace(o)
-	s.Start(func(SpaceLevel) {})
+	s.Start(nil, func(SpaceLevel) {})
 	s.Wrote(1 << 30)
 	if s.Level() != SpaceEnough {
 		t.Fatal(s.Level())
@@ -172,7 +172,7 @@ func TestSpaceLooks(t *testing.T) {
 		d := newFakeDisk(t, 1000*mib, 0)
 		s := OpenSpace(d.options())
 		levels := make(chan SpaceLevel, 10)
-		s.Start(func(l SpaceLevel) { levels <- l })
+		s.Start(nil, func(l SpaceLevel) { levels <- l })
 		if l := <-levels; l != SpaceEnough {
 			t.Fatal(l)
 		}
@@ -210,9 +210,8 @@ func TestSpaceRealDisk(t *testing.T) {
 	if held != 1*mib || owed != 0 {
 		t.Skipf("no ballast on the file system of the temporary folder: held %d, owed %d", held, owed)
 	}
-	s.mu.Lock()
-	s.releaseBallast(s.disks[0])
-	s.mu.Unlock()
+	s.disks[0].usage.Free, s.o.LowWaterBytes = 0, 1<<62
+	s.Release()
 	if held, owed := s.readBallast(dir); held != 0 || owed != 1*mib {
 		t.Fatal(held, owed)
 	}

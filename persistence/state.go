@@ -59,6 +59,7 @@ type State struct {
 	// logged, if set, is the log's mark that no Commit may pass (I8); set before the first Commit.
 	logged func() Logged
 
+	held    atomic.Bool  // no compaction may begin: there is no room for one; set by Space
 	applied atomic.Int64 // last Commit
 	durable atomic.Int64 // last finished flush
 
@@ -138,6 +139,8 @@ func (s *State) open() error {
 	o.DisableWAL = true
 	o.MemTableSize = uint64(s.o.MemtableBytes)
 	o.MemTableStopWritesThreshold = 4
+	o.CompactionConcurrencyRange = s.compactions
+	o.L0StopWritesThreshold = stateL0Stop
 	tuneState(o)
 	db, err := openPebble(s.o.Dir, o)
 	if err != nil {

@@ -17,6 +17,10 @@ import (
 // closeTimeout bounds an orderly end. It is shorter than the 30 s that Kubernetes leaves before SIGKILL.
 const closeTimeout = 25 * time.Second
 
+// failedTimeout bounds the end of a server that failed: its stores are not touched again, and who waits for them
+// waits for ever.
+const failedTimeout = 2 * time.Second
+
 const serverUsage = "Usage: zk server [configfile | port datadir [ticktime] [maxcnxns]]"
 
 // node is a running server.
@@ -127,7 +131,11 @@ func serve(ctx context.Context, env environment, cfg *conf.Config, logger *slog.
 	case <-ctx.Done():
 		logger.Info("stopping on a signal")
 	}
-	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	timeout := closeTimeout
+	if err != nil {
+		timeout = failedTimeout
+	}
+	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	closeErr := running.Close(closeCtx)
 	switch {

@@ -308,6 +308,22 @@ func (s *Server) Stop() error {
 	}
 }
 
+// Wait waits until the server has ended by itself, and gives the exit code of its process (-1 if a signal ended
+// it).
+func (s *Server) Wait(timeout time.Duration) (code int, err error) {
+	cmd, exited := s.process()
+	if cmd == nil {
+		return 0, errors.New("harness: waiting for a server that is not running")
+	}
+	select {
+	case <-exited:
+		s.gone()
+		return cmd.ProcessState.ExitCode(), nil
+	case <-time.After(timeout):
+		return 0, fmt.Errorf("harness: the %s server has not ended in %v", s.Kind, timeout)
+	}
+}
+
 // Kill ends the server at once (SIGKILL) and waits until it is gone. Killing a server that is not
 // running does nothing.
 func (s *Server) Kill() {

@@ -13,87 +13,37 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
-	"zk/persistence"
 	"zk/persistence/nodestore"
-	"zk/server"
+	"zk/server/embed"
 	"zk/server/tree"
 )
 
 // figures is what verify finds.
 type figures struct {
-	tree.Counts
-	sessions int
-	dump     []string // a line per node
+	embed.Figures
+	dump []string // a line per node
 }
 
-// verify opens the data of a closed server, recomputes what the tree keeps count of, and compares.
+// verify checks the data of a closed server, whose state must have all that the log has.
 func verify(t testing.TB, r *rig) figures {
 	t.Helper()
-	stores, err := persistence.Open(persistence.Options{DataDir: r.cfg.DataDir, DataLogDir: r.cfg.DataLogDir, FS: r.fs})
-	if err != nil {
-		t.Fatal(err)
+	f := recheck(t, r)
+	if f.Redone > 0 {
+		t.Errorf("the state of a closed server lacked %d transactions", f.Redone)
 	}
-	defer func() { _ = stores.Close() }()
-	var lock server.TreeLock
-	nodes, saved, fresh, err := nodestore.Open(stores.State, &lock, nodestore.DefaultLimits())
-	if err != nil || fresh {
-		t.Fatal("fresh", fresh, err)
-	}
-	defer func() { _ = nodes.Close() }()
-	if err := nodes.Warm(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if logged := stores.Log.LastLogged(); jute.Zxid(logged) != saved.Counts.LastZxid {
-		t.Fatalf("the log ends at %v, the tree is at %v", jute.Zxid(logged), saved.Counts.LastZxid)
-	}
-	tr := tree.New(nodes, saved, tree.Options{ExtendedTypes: true, Digest: true})
-	f := figures{sessions: tr.SessionCount()}
-	f.LastZxid = saved.Counts.LastZxid
-	var walk func(ref tree.Ref, path string)
-	walk = func(ref tree.Ref, path string) {
-		n := nodes.Node(ref)
-		data := tr.Data(ref)
-		f.Nodes++
-		if path != tree.RootPath {
-			f.DataBytes += int64(len(path))
-		}
-		f.DataBytes += int64(len(data))
-		if n.DataCRC != tree.DataCRC(path, data) {
-			t.Errorf("%s: CRC differs from the data", path)
-		}
-		if tree.Digested(path) {
-			d := tree.NodeDigest(n.DataCRC, &n.Stat)
-			if d != int64(n.Digest) {
-				t.Errorf("%s: digest differs", path)
-			}
-			f.Digest += d
-		}
-		if o := n.Stat.EphemeralOwner; o > 0 {
-			f.Ephemerals++
-			if !slices.Contains(tr.Ephemerals(jute.SessionID(o), nil), path) {
-				t.Errorf("%s: not in the index of ephemerals", path)
-			}
-		}
+	return f
+}
+
+// recheck checks the data of a server however it ended.
+func recheck(t testing.TB, r *rig) (f figures) {
+	t.Helper()
+	var err error
+	f.Figures, err = embed.Check(context.Background(), r.cfg, embed.Deps{FS: r.fs}, func(path string, n *tree.Node, data []byte) {
 		f.dump = append(f.dump, fmt.Sprintf("%s v=%d cv=%d av=%d czxid=%d mzxid=%d pzxid=%d children=%d data=%.40q", path, n.Stat.Version,
 			n.Stat.Cversion, n.Stat.Aversion, n.Stat.Czxid, n.Stat.Mzxid, n.Stat.Pzxid, n.Children, data))
-		children := int32(0)
-		seen := map[string]bool{}
-		for c := nodes.FirstChild(ref); c != tree.NoRef; c = nodes.NextSibling(c) {
-			children++
-			name := string(nodes.Name(c))
-			if seen[name] {
-				t.Errorf("%s has two children %q", path, name)
-			}
-			seen[name] = true
-			walk(c, strings.TrimSuffix(path, "/")+"/"+name)
-		}
-		if children != n.Children {
-			t.Errorf("%s: %d children, its count says %d", path, children, n.Children)
-		}
-	}
-	walk(nodes.Find(tree.RootPath), tree.RootPath)
-	if f.Counts != saved.Counts {
-		t.Errorf("recomputed %+v, saved %+v", f.Counts, saved.Counts)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	slices.Sort(f.dump)
 	return f

@@ -100,9 +100,7 @@ func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
 	if n.deps.Listen == nil {
 		n.deps.Listen = net.Listen
 	}
-	if n.deps.NodeLimits == (nodestore.Limits{}) {
-		n.deps.NodeLimits = nodestore.DefaultLimits()
-	}
+	n.deps.NodeLimits = limitsOrDefault(n.deps.NodeLimits)
 	n.whole.readers = &sync.WaitGroup{}
 	ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	n.ctx = ctx
@@ -122,6 +120,13 @@ func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
 	}
 	n.serveMetrics(ctx)
 	return n, nil
+}
+
+func limitsOrDefault(l nodestore.Limits) nodestore.Limits {
+	if l == (nodestore.Limits{}) {
+		return nodestore.DefaultLimits()
+	}
+	return l
 }
 
 // open recovers the data and starts the pipeline on it.

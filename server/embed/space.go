@@ -3,6 +3,8 @@ package embed
 import (
 	"context"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"zk/persistence"
 	"zk/server"
 )
@@ -35,6 +37,10 @@ func (n *Node) openSpace() {
 	}
 	f := &n.deps.NodeLimits.FreezeBytes
 	*f = min(*f, int(max(mark/freezeShare, freezeBytesMin)))
+	if n.deps.FS == nil {
+		n.deps.FS = vfs.Default
+	}
+	n.deps.FS = vfs.OnDiskFull(n.deps.FS, n.space.Release)
 }
 
 // retention is what the log keeps: what the settings say, and no more than a share of the disk.
@@ -44,7 +50,7 @@ func (n *Node) retention() persistence.Retention {
 
 // watchSpace begins to act on the room there is.
 func (n *Node) watchSpace(ctx context.Context) {
-	n.space.Start(n.onSpace)
+	n.space.Start(n.stores.State, n.onSpace)
 	if n.space.Mark() > 0 {
 		m := n.met
 		m.DiskSpaceLevel.Set(func() int64 { return int64(n.space.Level()) })

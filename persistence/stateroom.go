@@ -1,0 +1,29 @@
+package persistence
+
+// compactionBytesMax is more than one compaction of the state takes up, whatever the size of the tree: level 0
+// and the first level below it, or a table and what it overlaps.
+const compactionBytesMax = 256 << 20
+
+// stateL0Stop is how many flushes may pile up before commits wait. It is far above stateL0Tables: while
+// compactions are held for want of room, what little is still written must not wait for them.
+const stateL0Stop = 200
+
+// compactions is how many may run: Pebble asks before it starts one.
+func (s *State) compactions() (lower, upper int) {
+	if s.held.Load() {
+		return 0, 0
+	}
+	return 1, 1
+}
+
+// compactionNeed is about the room that a compaction takes before it gives any back, and how much of that
+// the one under way has not taken yet.
+func (s *State) compactionNeed() (need, running int64) {
+	m := s.db.Metrics()
+	total := m.Total()
+	need = min(total.TablesSize, compactionBytesMax)
+	if m.Compact.NumInProgress > 0 {
+		running = max(need-m.Compact.InProgressBytes, 0)
+	}
+	return need, running
+}
