@@ -83,7 +83,8 @@ type Space struct {
 	mu    sync.Mutex
 	disks []*disk // guarded by mu
 
-	state *State // whose compactions are held when they lack room; immutable after Start
+	stateMu sync.Mutex // before mu, and held while state is asked: a state that was replaced is closed after Follow
+	state   *State     // whose compactions are held when they lack room; guarded by stateMu
 
 	level   atomic.Int32
 	step    atomic.Int64 // bytes written that are worth a look
@@ -207,9 +208,17 @@ func (s *Space) Wrote(bytes int) {
 // compactions begin only when there is room for them. onLook is called after every look, on the watching
 // goroutine; it must not block for long. The first call is done when Start returns.
 func (s *Space) Start(state *State, onLook func(SpaceLevel)) {
-	s.started, s.state = true, state
+	s.started = true
+	s.Follow(state)
 	onLook(s.look(false))
 	go s.run(onLook) // ended by Close
+}
+
+// Follow names the store whose compactions are held from now on, in place of the one before.
+func (s *Space) Follow(state *State) {
+	s.stateMu.Lock()
+	defer s.stateMu.Unlock()
+	s.state = state
 }
 
 // Close ends the watching and waits for a call of onLook under way.
@@ -237,6 +246,8 @@ func (s *Space) run(onLook func(SpaceLevel)) {
 
 // look looks at all disks.
 func (s *Space) look(starting bool) SpaceLevel {
+	s.stateMu.Lock()
+	defer s.stateMu.Unlock()
 	var need, running int64
 	if s.state != nil { // before mu: Release may be called under Pebble's locks
 		need, running = s.state.compactionNeed()

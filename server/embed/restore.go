@@ -204,6 +204,7 @@ func (n *Node) install(l *loading) error {
 			return 0, err
 		}
 		l.adopted = true
+		n.space.Follow(l.state)
 		n.nodes.Adopt(l.nodes, func() {
 			n.tree.Replace(l.tree)
 			swapped()
