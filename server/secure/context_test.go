@@ -175,7 +175,7 @@ func TestHandshakes(t *testing.T) {
 		"server by CN":      {change: func(s, _ *conf.TLS) { s.KeyStore.Location = ca.issue("localhost") }},
 		"server unknown":    {change: func(s, _ *conf.TLS) { s.KeyStore.Location = other.issue("server", san) }, client: "unknown authority"},
 		"client's address": {change: func(s, c *conf.TLS) {
-			s.ClientHostnameVerification, c.KeyStore.Location = true, ca.issue("client", san)
+			s.ClientHostnameVerification, c.KeyStore.Location = true, ca.issue("client at home", san)
 		}},
 		"client elsewhere":                           {change: func(s, _ *conf.TLS) { s.ClientHostnameVerification = true }, server: "not for 127.0.0.1"},
 		"client elsewhere, hostnameVerification off": {change: func(s, _ *conf.TLS) { s.ClientHostnameVerification, s.HostnameVerification = true, false }},
