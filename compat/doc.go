@@ -32,7 +32,7 @@
 //	persistent and recursive watches, their READ filter, removal     javatests, diff
 //	setWatches after a reconnect: what happened meanwhile            javatests, gozk; diff
 //	digest, ip, world, super; ACL checks; hidden digests             javatests, kazoo; diff
-//	SASL DIGEST-MD5: logins, refusals, ACLs, required logins         diff; javatests (logins)
+//	SASL DIGEST-MD5: logins, refusals, ACLs, required logins         diff; javatests, kazoo (logins)
 //	getEphemerals, getAllChildrenNumber, whoAmI, getConfig           javatests, diff
 //	reconfig refused as by a standalone Java server                  javatests, kazoo, diff
 //	session moved, stolen, expired while cut off, wrong password     javatests, kazoo

@@ -1,6 +1,8 @@
 // Package kazoo runs Kazoo, the Python client, against a freshly started
 // server: its own tests live in tests/, and Kazoo's released test suite is run
-// as it comes in the package.
+// as it comes in the package, by Kazoo's own test harness, which starts servers
+// by a java command: upstream/java starts ours. Its tests of SASL and TLS are
+// among them; those of ensembles, Kerberos, gevent and eventlet are left out.
 //
 // The suites are switched on by ZK_COMPAT=1 and need `make deps`; with
 // ZK_COMPAT_SERVER=java they run against Apache ZooKeeper. KAZOO_TESTS is an

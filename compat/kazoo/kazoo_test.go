@@ -19,18 +19,6 @@ func TestSuite(t *testing.T) {
 	runPytest(t, nil, "tests")
 }
 
-// TestReleasedSuite runs the tests that come in Kazoo's package.
-func TestReleasedSuite(t *testing.T) {
-	control.Need(t)
-	t.Parallel() // much of either suite is waiting
-	upstream, err := filepath.Abs("upstream")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// CI means Kazoo's own machines to these tests.
-	runPytest(t, []string{"PYTHONPATH=" + upstream, "CI="}, "-p", "one_server", "--pyargs", "kazoo.tests")
-}
-
 // runPytest starts a server and runs pytest with env added to the environment.
 func runPytest(t *testing.T, env []string, args ...string) {
 	t.Helper()
@@ -38,11 +26,7 @@ func runPytest(t *testing.T, env []string, args ...string) {
 	rig := control.Start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	args = append([]string{"-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "--durations=3"}, args...)
-	if only := os.Getenv("KAZOO_TESTS"); only != "" {
-		args = append(args, "-k", only)
-	}
-	cmd := exec.CommandContext(ctx, python, args...)
+	cmd := exec.CommandContext(ctx, python, pytestArgs(args...)...)
 	control.Run(t, cmd, append(env,
 		"ZK_HOSTS="+rig.Server.Addr,
 		"ZK_PROXY="+rig.Proxy.Addr(),
@@ -51,6 +35,15 @@ func runPytest(t *testing.T, env []string, args ...string) {
 		"ZK_SUPER="+control.SuperPassword,
 		"PYTHONDONTWRITEBYTECODE=1",
 	)...)
+}
+
+// pytestArgs are the arguments with which Python runs pytest.
+func pytestArgs(args ...string) []string {
+	args = append([]string{"-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "--durations=3", "-rs"}, args...)
+	if only := os.Getenv("KAZOO_TESTS"); only != "" {
+		args = append(args, "-k", only)
+	}
+	return args
 }
 
 // venv is the Python in which `make deps` has put Kazoo and pytest.
