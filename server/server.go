@@ -162,6 +162,7 @@ func New(o Options) (*Server, error) {
 		ExtendedTypes: o.Config.ExtendedTypesEnabled, NoDigest: !o.Config.DigestEnabled,
 		EnforceQuota: o.Config.EnforceQuota, ReconfigEnabled: o.Config.ReconfigEnabled,
 		BareCloseSession: !o.Config.CloseSessionTxnEnabled,
+		OnQuotaExceeded:  func(path string) { s.met.QuotaExceededErrorPerNamespace.Add(namespace(path), 1) },
 	})
 	s.follow(o.Logged)
 	s.throttle.init(&o.Config.ConnectionThrottle, o.Rand)

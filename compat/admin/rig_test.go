@@ -56,7 +56,7 @@ func startBoth(t *testing.T, lines ...string) [2]*server {
 		s := &server{t: t, adminPort: port, audit: filepath.Join(t.TempDir(), "audit.log")}
 		both[i] = s
 		config := append([]string{
-			"admin.enableServer=true", "admin.serverPort=" + strconv.Itoa(port), "audit.enable=true", "extendedTypesEnabled=true",
+			"admin.enableServer=true", "admin.serverPort=" + strconv.Itoa(port), "audit.enable=true", "extendedTypesEnabled=true", "enforceQuota=true",
 			"4lw.commands.whitelist=*", "DigestAuthenticationProvider.superDigest=super:xQJmxLMiHGwaqBvst5y6rkB6HQs=",
 		}, lines...)
 		if kind == harness.Ours {
@@ -208,6 +208,21 @@ func (s *server) prepare() {
 	a.ok(jute.OpCreate, create(jute.OpCreate, quota, "", 0, open()))
 	a.ok(jute.OpCreate, create(jute.OpCreate, quota+"/zookeeper_limits", "count=100,bytes=-1=;byteHardLimit=7000;countHardLimit=-1", 0, open()))
 	a.ok(jute.OpCreate, create(jute.OpCreate, quota+"/zookeeper_stats", "count=0,bytes=0", 0, open()))
+	// Beyond the hard limits, alone and in a multi, and beyond soft ones.
+	large := strings.Repeat("x", 7001)
+	if code, _ := a.do(jute.OpCreate, create(jute.OpCreate, "/app/large", large, 0, open())); code != jute.CodeQuotaExceeded {
+		s.t.Fatal(code)
+	}
+	if code, _ := a.do(jute.OpSetData, setData("/app", large, -1)); code != jute.CodeQuotaExceeded {
+		s.t.Fatal(code)
+	}
+	a.do(jute.OpMulti, multi(part{jute.OpCreate, create(jute.OpCreate, "/app/m", "", 0, open())}, part{jute.OpSetData, setData("/app", large, -1)}))
+	a.ok(jute.OpCreate, create(jute.OpCreate, "/soft", "", 0, open()))
+	a.ok(jute.OpCreate, create(jute.OpCreate, "/soft/deep", "", 0, open()))
+	a.ok(jute.OpCreate, create(jute.OpCreate, "/zookeeper/quota/soft", "", 0, open()))
+	a.ok(jute.OpCreate, create(jute.OpCreate, "/zookeeper/quota/soft/zookeeper_limits", "count=2,bytes=5", 0, open()))
+	a.ok(jute.OpCreate, create(jute.OpCreate, "/zookeeper/quota/soft/zookeeper_stats", "count=0,bytes=0", 0, open()))
+	a.ok(jute.OpCreate, create(jute.OpCreate, "/soft/deep/x", "more than five", 0, open()))
 	a.ok(jute.OpGetData, read("/app", true))
 	b.ok(jute.OpGetData, read("/app", true))
 	b.ok(jute.OpGetData, read(`/app/a"b é`, true))

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"zk/jute"
+	"zk/server/auth"
+	"zk/server/secure/x500"
 )
 
 // refusal is why a caller gets no answer.
@@ -44,10 +46,11 @@ func (h *Handler) authorize(r *http.Request) (refusal, bool) {
 }
 
 // admit checks a caller of a command that shows what clients do and how the server is set up. One on the
-// machine itself is welcome; any other needs every permission on the root, and by an entry that names
-// it: the usual world:anyone lets nobody in, as any made-up user and password gives a digest identity.
+// machine itself is welcome, and one with a certificate (admin.needClientAuth); any other needs every
+// permission on the root, and by an entry that names it: the usual world:anyone lets nobody in, as any
+// made-up user and password gives a digest identity.
 func (h *Handler) admit(r *http.Request) (refusal, bool) {
-	if h.opt.Config.Sensitive == sensitiveOpen || fromLoopback(r) {
+	if h.opt.Config.Sensitive == sensitiveOpen || fromLoopback(r) || certified(r) {
 		return refusal{}, true
 	}
 	ids, why, ok := h.identities(r)
@@ -92,7 +95,7 @@ func (h *Handler) identities(r *http.Request) ([]jute.ID, refusal, bool) {
 	if !given {
 		return nil, refusal{http.StatusUnauthorized, authMissing}, false
 	}
-	failed := refusal{http.StatusUnauthorized, notAuthenticated}
+	failed := refusal{http.StatusUnauthorized, notAuthenticated} // unless ok is returned
 	parts := strings.Split(values[0], " ")
 	for len(parts) > 0 && parts[len(parts)-1] == "" { // as Java's split
 		parts = parts[:len(parts)-1]
@@ -104,11 +107,27 @@ func (h *Handler) identities(r *http.Request) ([]jute.ID, refusal, bool) {
 	if len(parts) == 2 {
 		data = []byte(parts[1])
 	}
-	ids, ok := h.opt.Auth.HandleAuth(h.caller(r), &parts[0], data)
-	if !ok || len(ids) == 0 {
-		return nil, failed, false
+	if parts[0] == auth.SchemeX509 {
+		ids := h.certificateIDs(r)
+		return ids, failed, len(ids) > 0
 	}
-	return ids, refusal{}, true
+	ids, ok := h.opt.Auth.HandleAuth(h.caller(r), &parts[0], data)
+	return ids, failed, ok && len(ids) > 0
+}
+
+// certified reports if the caller has a certificate, which the TLS handshake has accepted then.
+func certified(r *http.Request) bool { return r.TLS != nil && len(r.TLS.PeerCertificates) > 0 }
+
+// certificateIDs are the identities of the caller's certificate.
+func (h *Handler) certificateIDs(r *http.Request) []jute.ID {
+	if !certified(r) {
+		return nil
+	}
+	subject, err := x500.Name(r.TLS.PeerCertificates[0].RawSubject)
+	if err != nil {
+		return nil
+	}
+	return h.opt.Auth.CertificateIDs(subject)
 }
 
 // caller is the address that the scheme ip goes by. Source: IPAuthenticationProvider.getClientIPAddress.

@@ -250,7 +250,8 @@ func TestAdminHTTPS(t *testing.T) {
 	clientFile, clientPair := pemFile(t, dir, "client")
 	roots := x509.NewCertPool()
 	roots.AddCert(serverPair.Leaf)
-	stores := []string{"ssl.quorum.keyStore.location=" + serverFile, "ssl.quorum.trustStore.location=" + clientFile}
+	stores := []string{"ssl.quorum.keyStore.location=" + serverFile, "ssl.quorum.trustStore.location=" + clientFile,
+		"authProvider.x509=org.apache.zookeeper.server.auth.X509AuthenticationProvider"}
 	for _, c := range []struct {
 		lines                    string
 		plain, bare, certificate bool // who is answered: HTTP, HTTPS without a certificate, and with one
@@ -268,11 +269,17 @@ func TestAdminHTTPS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		command, header := "ruok", [2]string{"X", "y"}
 		ask := func(scheme string, certificates ...tls.Certificate) (ok bool) {
 			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: certificates}}
 			defer transport.CloseIdleConnections()
 			client := http.Client{Timeout: patience, Transport: transport}
-			resp, err := client.Get(scheme + "://" + address + "/commands/ruok")
+			req, err := http.NewRequest("GET", scheme+"://"+address+"/commands/"+command, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set(header[0], header[1])
+			resp, err := client.Do(req)
 			if err != nil {
 				return false
 			}
@@ -290,6 +297,15 @@ func TestAdminHTTPS(t *testing.T) {
 		}
 		if got := ask("https", clientPair); got != c.certificate {
 			t.Errorf("%s: HTTPS with a certificate %v", c.lines, got)
+		}
+		// As if from elsewhere: lists are for callers with a certificate, and the scheme x509 too.
+		command, header = "dump", [2]string{"X-Forwarded-For", "192.0.2.1"}
+		if got := ask("https", clientPair); got != !c.bare {
+			t.Errorf("%s: dump with a certificate %v", c.lines, got)
+		}
+		command, header = "snapshot?streaming=false", [2]string{"Authorization", "x509"}
+		if got := ask("https", clientPair); got != !c.bare {
+			t.Errorf("%s: x509 %v", c.lines, got)
 		}
 		r.close()
 		_ = silent.Close()

@@ -148,8 +148,10 @@ func (p *Preparer) withinQuota(path string, count, bytes int64) bool {
 	if !ok {
 		return true
 	}
-	if count != 0 && q.CountHardLimit > -1 && q.Count+count > q.CountHardLimit {
-		return false
+	within := (count == 0 || q.CountHardLimit <= -1 || q.Count+count <= q.CountHardLimit) &&
+		(bytes == 0 || q.BytesHardLimit <= -1 || q.Bytes+bytes <= q.BytesHardLimit)
+	if !within && p.opt.OnQuotaExceeded != nil {
+		p.opt.OnQuotaExceeded(path)
 	}
-	return bytes == 0 || q.BytesHardLimit <= -1 || q.Bytes+bytes <= q.BytesHardLimit
+	return within
 }

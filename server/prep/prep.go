@@ -34,6 +34,8 @@ type Options struct {
 	EnforceQuota     bool // hard limits refuse writes (enforceQuota)
 	ReconfigEnabled  bool // (reconfigEnabled)
 	BareCloseSession bool // no paths in closeSession (zookeeper.closeSessionTxn.enabled=false)
+	// OnQuotaExceeded is told of the path of each write that a hard limit refuses; nil ignores it.
+	OnQuotaExceeded func(path string)
 }
 
 // Prepared says what became of a request.
