@@ -48,6 +48,10 @@ func DialFrom(addr, local string) (*RawConn, error) {
 	return &RawConn{conn: c}, nil
 }
 
+// Over makes a RawConn of a connection that exists, one with TLS for example. CloseWrite and LocalAddr are for TCP
+// alone.
+func Over(c net.Conn) *RawConn { return &RawConn{conn: c} }
+
 // Close closes the connection; the session, if any, lives on.
 func (c *RawConn) Close() { _ = c.conn.Close() }
 
