@@ -13,6 +13,8 @@
 //	           words; and Kazoo's released suite
 //	javatests  the Java client 3.9.5 and Curator      the client's API; the tests pass on Apache ZooKeeper
 //	           5.9.0, from Maven
+//	tls        handshakes with certificates of all    the same to Apache ZooKeeper 3.9.5: accepted or not,
+//	           kinds; the Java client, Kazoo, openssl identities, permissions
 //	gozk       go-zookeeper/zk 1.0.4 (Go)             the client's API; the tests pass on Apache ZooKeeper
 //	model      several clients at once, restarts,     what ZooKeeper promises: linearizable operations,
 //	           kills and cut connections in between   order within a session, watches, nothing lost
@@ -33,6 +35,7 @@
 //	setWatches after a reconnect: what happened meanwhile            javatests, gozk; diff
 //	digest, ip, world, super; ACL checks; hidden digests             javatests, kazoo; diff
 //	SASL DIGEST-MD5: logins, refusals, ACLs, required logins         diff; javatests, kazoo (logins)
+//	TLS: certificates, versions, x509 identities and ACLs            tls; stores and names: server/secure
 //	getEphemerals, getAllChildrenNumber, whoAmI, getConfig           javatests, diff
 //	reconfig refused as by a standalone Java server                  javatests, kazoo, diff
 //	session moved, stolen, expired while cut off, wrong password     javatests, kazoo
