@@ -18,8 +18,10 @@
 //	gozk       go-zookeeper/zk 1.0.4 (Go)             the client's API; the tests pass on Apache ZooKeeper
 //	model      several clients at once, restarts,     what ZooKeeper promises: linearizable operations,
 //	           kills and cut connections in between   order within a session, watches, nothing lost
+//	snapshot   snapshots by HTTP and as files, ours   the tree, node by node, and by Java's own tools
+//	           into Java's server and the reverse
 //
-// The last three run against Apache ZooKeeper with ZK_COMPAT_SERVER=java. A test
+// kazoo, javatests and gozk run against Apache ZooKeeper with ZK_COMPAT_SERVER=java. A test
 // that fails there is a wrong test: this is how the suites are known to be
 // right, and the first thing to do after changing one. ZK_COMPAT_BINARY names
 // a ready zk program, so that not every package builds one.

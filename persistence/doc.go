@@ -2,7 +2,8 @@
 //
 // What it does: writes proposals durably in zxid order (Log), keeps the tree as it was at one zxid
 // (State), checks at a start that the two belong together and that nothing acknowledged is missing
-// (Open), frees what is no longer needed of the log (Purger). What it does not: it knows no
+// (Open), frees what is no longer needed of the log (Purger), shows the state as it was at one mark while
+// it goes on (StateSnapshot), and exchanges it for another (Adopt). What it does not: it knows no
 // transaction, no node record and no session rule; values are bytes here. persistence/nodestore puts
 // the tree on top of State.
 //
@@ -10,7 +11,8 @@
 //
 //	<dataLogDir>/zk-log/        the log: synced, never compacted, purged from its old end
 //	<dataDir>/zk-state-1/       the tree: no write-ahead log of its own, the log is its redo
-//	                            (the log's "liveState" names the folder that counts)
+//	                            (the log's "liveState" names the folder that counts; a restore builds
+//	                            the next number beside it, see adopt.go)
 //
 // Operators give the log its own disk; that is why there are two stores.
 //

@@ -35,6 +35,13 @@
 // certificate. Afterwards tls.Conn sees a socket that never waits (tlsLayer): reads and writes stay what
 // they are without TLS, also for Apply, which encrypts what it flushes, up to 64 KiB of it.
 //
+// # Another tree
+//
+// Replace puts a restored tree in the place of the one that is served. Writes wait for it at prepMu, with
+// nothing in flight; the store and the tree take over the new content under the tree lock, so that every
+// pointer to them stays good, and only open walks have to begin anew. From then on replies carry the zxid
+// of the restored tree, which may be an older one; zxids that are given out never go back.
+//
 // # Bad input
 //
 // A request is decoded completely at the edge: what can't be decoded, and op codes that only servers may

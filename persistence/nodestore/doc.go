@@ -33,6 +33,12 @@
 // installed after the tombstone was dropped; the generation, which moves whenever tombstones are
 // dropped, tells, and the read is done again.
 //
+// # The whole tree
+//
+// Snapshot shows the tree as it was after one transaction, from a snapshot of the state store between two
+// of its batches; Java is that as Java writes it. Adopt takes over the content of another Store, into
+// which a new tree was loaded beside this one: the Store itself stays, so nobody's pointer to it changes.
+//
 // The lock is the server's tree lock: methods of tree.Store need it as tree says, all others take it
 // themselves.
 package nodestore

@@ -12,7 +12,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -202,6 +204,7 @@ func TestSnapshotUnderLoad(t *testing.T) {
 	t.Log("seed", seed)
 	r.connect().fill("/base", nodes)
 	var stop atomic.Bool
+	var writes atomic.Int64
 	done := make(chan struct{})
 	go func() { // ends with stop
 		defer close(done)
@@ -211,6 +214,7 @@ func TestSnapshotUnderLoad(t *testing.T) {
 			own := fmt.Sprintf("/own%d", i)
 			c.ok(jute.OpCreate, create(own, "", 0))
 			for n := 0; !stop.Load(); n++ {
+				writes.Add(1)
 				c.ok(jute.OpSetData, setData(fmt.Sprintf("/base/n%06d", rnd.IntN(nodes)), strings.Repeat("v", rnd.IntN(3000)), -1))
 				path := fmt.Sprintf("%s/%d", own, n)
 				c.ok(jute.OpMulti, multi(part{jute.OpCreate, create(path, "", jute.FlagEphemeral)}, part{jute.OpCreate, create(path+"x", "", 0)}))
@@ -222,6 +226,8 @@ func TestSnapshotUnderLoad(t *testing.T) {
 	}()
 	last := jute.Zxid(0)
 	for range shots {
+		was := writes.Load()
+		await(t, "writes", func() bool { return writes.Load() > was+100 })
 		s := parse(t, r.snapshot())
 		s.whole(t)
 		if s.trailer.LastZxid <= last {
@@ -292,6 +298,72 @@ func TestRestore(t *testing.T) {
 	again.ok(jute.OpCloseSession, nil)
 	if n, ok := parse(t, r.snapshot()).nodes["/ephemeral"]; ok {
 		t.Errorf("ephemeral of a closed session: %+v", n)
+	}
+}
+
+// TestRestoreKeeps is about what a connection keeps over a restore: its session, its watches, its identities.
+func TestRestoreKeeps(t *testing.T) {
+	r := start(t)
+	c := r.connect()
+	c.allKinds()
+	b := r.snapshot()
+	c.ok(jute.OpGetData, read("/plain", true))
+	c.ok(jute.OpGetChildren, read("/plain", true))
+	r.restore(b)
+	c.zxid = 0
+	c.ok(jute.OpGetData, read("/mine", false)) // as bob
+	other := r.connect()
+	other.ok(jute.OpSetData, setData("/plain", "x", -1))
+	other.ok(jute.OpCreate, create("/plain/child", "", 0))
+	for _, want := range []event{{jute.EventNodeDataChanged, "/plain"}, {jute.EventNodeChildrenChanged, "/plain"}} {
+		if ev, err := c.awaitEvent(); err != nil || ev != want {
+			t.Errorf("event %+v %v, want %+v", ev, err, want)
+		}
+	}
+}
+
+// TestRestoreCold restores over a tree that is not in memory yet, while clients read it.
+func TestRestoreCold(t *testing.T) {
+	r := start(t)
+	c := r.connect()
+	c.allKinds()
+	c.fill("/base", 2000)
+	b := r.snapshot()
+	want := parse(t, b)
+	for _, cold := range []bool{true, false} {
+		r.deps.Cold = cold
+		r.restart()
+		var stop atomic.Bool
+		var ready sync.WaitGroup
+		ready.Add(3)
+		done := make(chan struct{})
+		go func() { // ends with stop
+			defer close(done)
+			together(3, func(i int) {
+				nc := r.dial()
+				defer func() { _ = nc.Close() }()
+				c := &client{t: t, nc: nc}
+				if err := c.login(30000); err != nil {
+					t.Error(err)
+				}
+				ready.Done()
+				for n := i; !stop.Load(); n += 7 {
+					c.zxid = 0
+					v, err := c.try(jute.OpGetData, read(fmt.Sprintf("/base/n%06d", n%2000), false))
+					if err != nil {
+						return // its session is not in the snapshot
+					}
+					if v.Err != jute.CodeOk {
+						t.Error(v.Err)
+					}
+				}
+			})
+		}()
+		ready.Wait() // else a session comes after the restore
+		r.restore(b)
+		stop.Store(true)
+		<-done
+		sameTree(t, parse(t, r.snapshot()), want)
 	}
 }
 
@@ -488,7 +560,7 @@ func (r *rig) someWork(i int) {
 		} {
 			c.zxid = 0
 			if _, err := c.try(q.op, q.body); err != nil {
-				if !errors.Is(err, io.EOF) && !isReset(err) {
+				if !isCut(err) {
 					r.t.Error(err)
 				}
 				return
@@ -497,8 +569,9 @@ func (r *rig) someWork(i int) {
 	}
 }
 
-func isReset(err error) bool {
-	return strings.Contains(err.Error(), "reset") || strings.Contains(err.Error(), "broken pipe")
+// isCut: a connection whose session is gone is closed, perhaps in the middle of a reply.
+func isCut(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // TestOrphans: ephemerals whose session is in no table go.
