@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -59,11 +60,18 @@ func Kind() harness.Kind {
 // test; everything a client can ask for is switched on.
 func Start(t testing.TB) *Rig {
 	t.Helper()
+	return StartKind(t, Kind())
+}
+
+// StartKind is Start for a suite that needs a server of a certain kind, to
+// compare with.
+func StartKind(t testing.TB, kind harness.Kind) *Rig {
+	t.Helper()
 	jaas := filepath.Join(t.TempDir(), "jaas.conf")
 	if err := os.WriteFile(jaas, []byte(saslUsers), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server, err := harness.Start(t, Kind(), harness.Options{
+	server, err := harness.Start(t, kind, harness.Options{
 		Config: []string{
 			"authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
 			"tickTime=200",
@@ -98,7 +106,7 @@ func Start(t testing.TB) *Rig {
 // server serves. A Java server that starts accepts connections too early and
 // never answers some of them; the client then waits for its session's length.
 func (r *Rig) RestartHosts() string {
-	if Kind() == harness.Java {
+	if r.Server.Kind == harness.Java {
 		return r.Proxy.Addr()
 	}
 	return r.Server.Addr
@@ -155,6 +163,32 @@ func (r *Rig) Crash() error {
 	return r.Up()
 }
 
+// actions are what can be done to the rig by name; Serve says what they do.
+func (r *Rig) actions() map[string]func() error {
+	ok := func(f func()) func() error {
+		return func() error { f(); return nil }
+	}
+	return map[string]func() error{
+		"up":        r.Up,
+		"stop":      r.Stop,
+		"kill":      r.Kill,
+		"restart":   r.Restart,
+		"crash":     r.Crash,
+		"drop":      ok(r.Proxy.Drop),
+		"partition": ok(r.Proxy.Partition),
+		"heal":      ok(r.Proxy.Heal),
+	}
+}
+
+// Do does what Serve offers under a name.
+func (r *Rig) Do(name string) error {
+	do, ok := r.actions()[name]
+	if !ok {
+		return fmt.Errorf("control: no action %q", name)
+	}
+	return do()
+}
+
 // Serve offers the rig by HTTP on a free loopback port and returns the URL.
 // Every request is a POST and is answered when the thing is done: 200, or 500
 // with the error.
@@ -165,22 +199,10 @@ func (r *Rig) Crash() error {
 //	/partition  cut them and refuse new ones   /heal  forward again
 func (r *Rig) Serve(t testing.TB) string {
 	t.Helper()
-	ok := func(f func()) func() error {
-		return func() error { f(); return nil }
-	}
 	mux := http.NewServeMux()
-	for name, do := range map[string]func() error{
-		"up":        r.Up,
-		"stop":      r.Stop,
-		"kill":      r.Kill,
-		"restart":   r.Restart,
-		"crash":     r.Crash,
-		"drop":      ok(r.Proxy.Drop),
-		"partition": ok(r.Proxy.Partition),
-		"heal":      ok(r.Proxy.Heal),
-	} {
+	for name := range r.actions() {
 		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, _ *http.Request) {
-			if err := do(); err != nil {
+			if err := r.Do(name); err != nil {
 				t.Errorf("POST /%s: %v", name, err)
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 			}

@@ -37,28 +37,44 @@ func ModuleRoot() (string, error) {
 	}
 }
 
-// javaClassPath returns the class path of the Java server, fetching its jars with Maven if the cache
-// does not hold them. Concurrent test binaries may both fetch: the folder is put in place by a rename.
+// javaClassPath is the class path of the Java server.
 var javaClassPath = sync.OnceValues(func() (string, error) {
 	root, err := ModuleRoot()
 	if err != nil {
 		return "", err
 	}
-	conf := filepath.Join(root, "compat", "java")
-	pom, err := os.ReadFile(filepath.Join(conf, "pom.xml"))
+	lib, err := MavenJars("java")
 	if err != nil {
-		return "", fmt.Errorf("harness: reading the list of jars: %w", err)
+		return "", err
 	}
-	// The folder is named after the list, so that a longer list is fetched anew.
-	lib := filepath.Join(root, ".cache", "java-zk-"+JavaVersion, fmt.Sprintf("lib-%x", sha256.Sum256(pom))[:16])
-	classPath := conf + string(os.PathListSeparator) + filepath.Join(lib, "*")
-	if _, err := os.Stat(filepath.Join(lib, "zookeeper-"+JavaVersion+".jar")); err == nil {
-		return classPath, nil
+	return filepath.Join(root, "compat", "java") + string(os.PathListSeparator) + filepath.Join(lib, "*"), nil
+})
+
+// JavaClassPath is the class path of an Apache ZooKeeper server and client, for suites that run Java
+// programs of their own. The first call may fetch jars with Maven.
+func JavaClassPath() (string, error) { return javaClassPath() }
+
+// MavenJars returns a folder of the jars that compat/<name>/pom.xml needs at run time. They are fetched
+// with Maven unless the cache holds them for this very pom. Concurrent test binaries may both fetch: the
+// folder is put in place by a rename.
+func MavenJars(name string) (string, error) {
+	root, err := ModuleRoot()
+	if err != nil {
+		return "", err
+	}
+	pom := filepath.Join(root, "compat", name, "pom.xml")
+	text, err := os.ReadFile(pom)
+	if err != nil {
+		return "", fmt.Errorf("harness: reading a pom: %w", err)
+	}
+	lib := filepath.Join(root, ".cache", "jars", fmt.Sprintf("%s-%.6x", name, sha256.Sum256(text)))
+	if _, err := os.Stat(lib); err == nil {
+		return lib, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(lib), 0o755); err != nil {
 		return "", fmt.Errorf("harness: making the jar cache: %w", err)
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(lib), "lib-")
+	tmp, err := os.MkdirTemp(filepath.Dir(lib), "new-")
 	if err != nil {
 		return "", fmt.Errorf("harness: making the jar cache: %w", err)
 	}
@@ -66,19 +82,15 @@ var javaClassPath = sync.OnceValues(func() (string, error) {
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return "", fmt.Errorf("harness: making the jar cache: %w", err)
 	}
-	cmd := exec.Command("mvn", "-q", "-B", "-f", filepath.Join(conf, "pom.xml"), "dependency:copy-dependencies",
+	cmd := exec.Command("mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies",
 		"-DincludeScope=runtime", "-DoutputDirectory="+tmp)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("harness: fetching Apache ZooKeeper %s with Maven: %w\n%s", JavaVersion, err, out)
+		return "", fmt.Errorf("harness: fetching what compat/%s/pom.xml needs with Maven: %w\n%s", name, err, out)
 	}
-	if err := os.Rename(tmp, lib); err != nil && !errors.Is(err, os.ErrExist) {
-		if _, serr := os.Stat(filepath.Join(lib, "zookeeper-"+JavaVersion+".jar")); serr != nil {
+	if err := os.Rename(tmp, lib); err != nil {
+		if _, gone := os.Stat(lib); gone != nil {
 			return "", fmt.Errorf("harness: keeping the jars: %w", err)
 		}
 	}
-	return classPath, nil
-})
-
-// JavaClassPath is the class path of an Apache ZooKeeper server and client, for suites that run Java
-// programs of their own. The first call may fetch jars with Maven.
-func JavaClassPath() (string, error) { return javaClassPath() }
+	return lib, nil
+}
