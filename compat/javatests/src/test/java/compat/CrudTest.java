@@ -119,6 +119,13 @@ class CrudTest extends Base {
     }
 
     @Test
+    void configWatch() throws Exception {
+        Events events = new Events();
+        zk.getConfig(events, null);
+        events.assertNoMore(zk);
+    }
+
+    @Test
     void whoAmI() throws Exception {
         assertEquals(1, zk.whoAmI().size());
         assertEquals("ip", zk.whoAmI().get(0).getAuthScheme());

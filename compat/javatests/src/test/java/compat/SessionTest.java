@@ -219,4 +219,16 @@ class SessionTest extends Base {
         assertNotNull(zk.exists(root + "/e", false));
         states.assertNoMore(client);
     }
+
+    @Test
+    void watchesOfAClosedSessionAreGone() throws Exception {
+        ZooKeeper leaving = connect();
+        leaving.getData(root, events, null);
+        leaving.close();
+        zk.setData(root, null, -1);
+        drain(zk);
+        // The client itself reports its end, and no node event.
+        assertEquals("state Closed", events.next());
+        events.assertNoMore(zk);
+    }
 }

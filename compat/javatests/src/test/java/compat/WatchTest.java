@@ -3,7 +3,6 @@ package compat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import java.util.List;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException.Code;
 import org.apache.zookeeper.ZooDefs.Ids;
@@ -158,24 +157,5 @@ class WatchTest extends Base {
         for (int i = 0; i < nodes; i++) {
             assertEquals("NodeCreated " + root + "/n" + i, events.next());
         }
-    }
-
-    @Test
-    void watchesOfAClosedSessionAreGone() throws Exception {
-        ZooKeeper leaving = connect();
-        leaving.getData(root, events, null);
-        leaving.close();
-        zk.setData(root, null, -1);
-        drain(zk);
-        // The client itself reports its end, and no node event.
-        assertEquals("state Closed", events.next());
-        events.assertNoMore(zk);
-    }
-
-    @Test
-    void configWatch() throws Exception {
-        watching.getConfig(events, null);
-        events.assertNoMore(watching);
-        assertEquals(List.of(), watching.getEphemerals());
     }
 }
