@@ -20,19 +20,25 @@
 //	           kills and cut connections in between   order within a session, watches, nothing lost
 //	snapshot   snapshots by HTTP and as files, ours   the tree, node by node, and by Java's own tools
 //	           into Java's server and the reverse
+//	cclient    the C client 3.8 (libzookeeper_mt)     the client's API; the tests pass on Apache ZooKeeper
+//	node       node-zookeeper-client 1.1.3 (Node.js)  the client's API; the tests pass on Apache ZooKeeper
+//	javacli    Java's own command line (zkCli.sh)     what it prints on Apache ZooKeeper, line by line
+//	kafka      Apache Kafka 3.9.2, two brokers, while what Kafka promises; the story passes on Apache ZooKeeper
+//	           brokers and server are killed
 //
-// kazoo, javatests and gozk run against Apache ZooKeeper with ZK_COMPAT_SERVER=java. A test
+// javatests also runs older Java clients (3.4.12, 3.6.4), kazoo also Kazoo 2.8.
+// The suites of clients run against Apache ZooKeeper with ZK_COMPAT_SERVER=java. A test
 // that fails there is a wrong test: this is how the suites are known to be
 // right, and the first thing to do after changing one. ZK_COMPAT_BINARY names
 // a ready zk program, so that not every package builds one.
 //
 // What is proven, and where:
 //
-//	create in all modes, delete, set, get, exists, children, sync    all four
+//	create in all modes, delete, set, get, exists, children, sync    every client
 //	create2, TTL, containers and their cleaner                       javatests, diff; gozk without create2
-//	multi: results, roll-back, sequences, one zxid                   all four
+//	multi: results, roll-back, sequences, one zxid                   every client
 //	read-only multi                                                  javatests, diff
-//	standard watches: once, order, before the reply, fan-out         all four
+//	standard watches: once, order, before the reply, fan-out         every client
 //	persistent and recursive watches, their READ filter, removal     javatests, diff
 //	setWatches after a reconnect: what happened meanwhile            javatests, gozk; diff
 //	digest, ip, world, super; ACL checks; hidden digests             javatests, kazoo; diff
@@ -41,7 +47,7 @@
 //	getEphemerals, getAllChildrenNumber, whoAmI, getConfig           javatests, diff
 //	reconfig refused as by a standalone Java server                  javatests, kazoo, diff
 //	session moved, stolen, expired while cut off, wrong password     javatests, kazoo
-//	session, ephemerals, watches, sequences over SIGTERM and SIGKILL javatests, kazoo, gozk
+//	session, ephemerals, watches, sequences over SIGTERM and SIGKILL javatests, kazoo, gozk, cclient, node
 //	no acknowledged write lost when the server is killed             kazoo
 //	requests of one client in their order, pipelined                 javatests, kazoo
 //	values up to jute.maxbuffer, larger ones refused                 javatests, kazoo, gozk

@@ -51,7 +51,7 @@ func TestReleasedSuite(t *testing.T) {
 		}
 		env = append(env, "ZOOKEEPER_CLASSPATH=unused", "ZK_BINARY="+binary, "PATH="+upstream+":"+os.Getenv("PATH"))
 	}
-	python := venv(t)
+	python := venv(t, "venv")
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	var running sync.WaitGroup
