@@ -50,7 +50,14 @@ function promised(client) {
   const z = Object.fromEntries(names.map((name) => [name, call(name)]));
   z.client = client;
   z.states = new Events();
-  client.on('state', (state) => z.states.told.push(state.getName()));
+  client.on('state', (state) => {
+    z.states.told.push(state.getName());
+    z.ended ||= state.getName() === 'EXPIRED';
+  });
+  z.close = () => {
+    z.ended = true;
+    client.close();
+  };
   z.commit = (transaction) => new Promise((resolve, reject) => {
     transaction.commit((error, results) => {
       if (error) reject(Object.assign(error, { results }));
@@ -79,8 +86,8 @@ async function use(t, run) {
     await control('heal');
     // A client closed while it has no connection would try to get one for ever.
     for (const z of open) {
-      await eventually('connected or expired', () => ['SYNC_CONNECTED', 'EXPIRED'].includes(z.client.getState().getName()));
-      z.client.close();
+      await eventually('connected or ended', () => z.ended || z.client.getState().getName() === 'SYNC_CONNECTED');
+      if (!z.ended) z.close();
     }
   }
 }

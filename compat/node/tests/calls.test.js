@@ -47,7 +47,7 @@ test('sequences and ephemerals', (t) => use(t, async ({ zk, root, connect }) => 
   await fails(Exception.NO_CHILDREN_FOR_EPHEMERALS, zk.create(`${root}/s-0000000001/c`, null));
   const gone = new Events();
   await zk.exists(`${root}/s-0000000002`, gone.watcher);
-  owner.client.close();
+  owner.close();
   await gone.next(`NODE_DELETED ${root}/s-0000000002`);
 }));
 
