@@ -100,7 +100,8 @@ func authKeys() []key {
 			doc: "ACL id that stands for every SASL user."},
 		{name: "sasl.serverconfig", props: prop("sasl.serverconfig"), kind: kindText, def: "Server", field: func(c *Config) any { return &c.SASL.Section },
 			doc: "Section of the JAAS file that says who may connect."},
-		{name: "java.security.auth.login.config", props: []string{"java.security.auth.login.config"}, onlyD: true, kind: kindPath, field: func(c *Config) any { return &c.SASL.File },
+		{name: "java.security.auth.login.config", props: []string{"java.security.auth.login.config"}, onlyD: true, kind: kindPath,
+			defText: "~/.java.login.config, if it is there", field: func(c *Config) any { return &c.SASL.File },
 			doc: "JAAS file with the SASL users and their passwords (DigestLoginModule); read at the start."},
 	}
 }
