@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -91,8 +92,24 @@ func New(o Options) *Handler {
 	return h
 }
 
-// ServeHTTP implements http.Handler. Source: JettyAdminServer.CommandServlet.
+// ServeHTTP implements http.Handler. A panic costs the caller its connection, and is logged and counted.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p != http.ErrAbortHandler {
+			h.opt.Metrics.UnrecoverableErrorCount.Inc()
+			h.opt.Logger.Error("admin request failed", "addr", r.RemoteAddr, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		}
+		panic(http.ErrAbortHandler) // which net/http takes as the wish to close
+	}()
+	h.serve(w, r)
+}
+
+// serve answers by method and path. Source: JettyAdminServer.CommandServlet.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	if r.TLS != nil {
 		w.Header().Set("Strict-Transport-Security", "max-age=86400; includeSubDomains")
 	}
@@ -175,7 +192,7 @@ func (h *Handler) run(c *call, cmd *command) {
 	}
 	if cmd.access != nil {
 		if why, ok := cmd.access(h, c.r); !ok {
-			h.opt.Logger.Warn("admin command refused", "command", c.name, "addr", c.r.RemoteAddr, "err", why.text)
+			h.opt.Logger.Info("admin command refused", "command", c.name, "addr", c.r.RemoteAddr, "err", why.text)
 			c.fail(why.status, why.text)
 			return
 		}
@@ -262,7 +279,7 @@ func (c *call) finish() {
 	c.head()
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(c.held)))
 	c.w.WriteHeader(c.status)
-	_, _ = c.w.Write(c.held) // to a caller who may be gone
+	_ = c.send(c.held) // to a caller who may be gone
 }
 
 func (c *call) head() { c.w.Header().Set("Content-Type", "application/json") }

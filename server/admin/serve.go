@@ -44,6 +44,7 @@ func (p Port) Serve(ctx context.Context, h http.Handler, log *slog.Logger) error
 		Handler:           h,
 		ReadHeaderTimeout: requestTime,
 		ReadTimeout:       requestTime,
+		WriteTimeout:      requestTime, // long replies go on as long as they move: see call.send
 		IdleTimeout:       p.IdleTimeout,
 		MaxHeaderBytes:    requestHeadBytesMax,
 		BaseContext:       func(net.Listener) context.Context { return ctx },

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,13 +12,18 @@ import (
 
 const asBob = "Authorization: digest bob:pw"
 
+// asSpelt is a header by the spelling it was sent with.
+func asSpelt(got *httptest.ResponseRecorder, name string) string {
+	return strings.Join(got.Header()[name], ",")
+}
+
 func TestSnapshot(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.Config.RateLimiterInterval = 0 })
 	next := func() { time.Sleep(time.Millisecond) } // the limiter counts time strictly
 	next()
 	got := r.do("GET", "/commands/snapshot", "", asBob)
 	if got.Code != 200 || got.Body.String() != r.snapshots.data || got.Header().Get("Content-Type") != "application/octet-stream" ||
-		got.Header()["last_zxid"][0] != "0x27" || got.Header()["snapshot_size"][0] != "40000" || got.Header().Get("Content-Length") != "40000" {
+		asSpelt(got, "last_zxid") != "0x27" || asSpelt(got, "snapshot_size") != "40000" || got.Header().Get("Content-Length") != "40000" {
 		t.Errorf("%d, %d bytes, %v", got.Code, got.Body.Len(), got.Header())
 	}
 	next()
@@ -27,7 +33,7 @@ func TestSnapshot(t *testing.T) {
 	for _, value := range []string{"false", "maybe", ""} {
 		next()
 		got := r.do("GET", "/commands/snapshot?streaming="+value, "", asBob)
-		if got.Code != 200 || got.Body.String() != "{\n  \"command\" : \"snapshot\",\n  \"error\" : null\n}" || got.Header()["snapshot_size"][0] != "40000" {
+		if got.Code != 200 || got.Body.String() != "{\n  \"command\" : \"snapshot\",\n  \"error\" : null\n}" || asSpelt(got, "snapshot_size") != "40000" {
 			t.Errorf("streaming=%s: %d %s %v", value, got.Code, got.Body, got.Header())
 		}
 	}
@@ -152,4 +158,16 @@ func TestLists(t *testing.T) {
 			t.Errorf("afterwards: %d", code)
 		}
 	})
+}
+
+// TestPanic: a bug costs the caller its connection, and shows.
+func TestPanic(t *testing.T) {
+	r := newRig(t, nil)
+	r.byName["ruok"].run = func(*call) { panic("a bug") }
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler || r.met.UnrecoverableErrorCount.Value() != 1 {
+			t.Errorf("%v, %d counted", p, r.met.UnrecoverableErrorCount.Value())
+		}
+	}()
+	r.do("GET", "/commands/ruok", "")
 }
