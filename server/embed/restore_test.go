@@ -653,8 +653,12 @@ func TestRestoreCrash(t *testing.T) {
 	}
 	base := mem.CrashClone(vfs.CrashCloneCfg{})
 	ends := map[jute.Zxid]int{}
+	stride := 1
+	if testing.Short() {
+		stride = 7
+	}
 	for _, percent := range []int{0, 50, 100} {
-		for step := 1; ; step++ {
+		for step := 1; ; step += stride {
 			fs := &countingFS{FS: base.CrashClone(vfs.CrashCloneCfg{}), mem: nil}
 			fs.mem = fs.FS.(*vfs.MemFS)
 			fs.cut = func(m *vfs.MemFS) *vfs.MemFS {
