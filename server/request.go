@@ -102,7 +102,7 @@ func (c *conn) auth(h *jute.RequestHeader, d *jute.Decoder) bool {
 		return false
 	}
 	granted, ok := c.srv.auth.HandleAuth(c.remote.Addr(), p.Scheme, p.Auth)
-	if ok {
+	if ok || c.certified(p.Scheme) {
 		var all []jute.ID
 		if all, ok = auth.AddIDs(*c.ids.Load(), granted); ok {
 			c.ids.Store(&all)

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"slices"
 	"syscall"
 	"time"
 
+	"zk/jute"
 	"zk/server/auth"
 	"zk/server/secure/x500"
 )
@@ -88,6 +90,11 @@ func (c *conn) identify(l *tlsLayer) bool {
 	ids, _ := auth.AddIDs(granted, *c.ids.Load()) // three at most
 	c.ids.Store(&ids)
 	return true
+}
+
+// certified reports whether an auth packet asks for what the handshake has given already. Called by the reader.
+func (c *conn) certified(scheme *string) bool {
+	return scheme != nil && *scheme == auth.SchemeX509 && slices.ContainsFunc(*c.ids.Load(), func(id jute.ID) bool { return id.Scheme == auth.SchemeX509 })
 }
 
 // peek waits for the first byte and leaves it where it is; ok is false when none comes in time.

@@ -101,12 +101,27 @@ func TestPermissions(t *testing.T) {
 			}
 		}
 	}
+	// An auth packet asks for what is there already, or for what is not: that ends the connection.
+	x509 := "x509"
+	for kind, s := range r.servers {
+		for _, certificate := range []string{r.client, ""} {
+			c, err := connect(s.secure, r.config(certificate))
+			if err != nil {
+				t.Fatal(kind, err)
+			}
+			packet := jute.AuthPacket{Scheme: &x509}
+			code, _, err := c.call(jute.OpAuth, packet.Append(nil))
+			who, _ := c.identities()
+			seen[kind] = append(seen[kind], fmt.Sprintf("auth packet: %v %v, then %q", code, err, who))
+			c.Close()
+		}
+	}
 	for i := range seen[harness.Java] {
 		if java, ours := seen[harness.Java][i], seen[harness.Ours][i]; java != ours {
 			t.Errorf("ours: %s\nJava: %s", ours, java)
 		}
 	}
-	if n := len(seen[harness.Java]); n != 54 {
+	if n := len(seen[harness.Java]); n != 56 {
 		t.Errorf("%d answers", n)
 	}
 }

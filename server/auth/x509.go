@@ -19,7 +19,7 @@ type x509Provider struct{ superUser string }
 
 func (x509Provider) Scheme() string { return SchemeX509 }
 
-// HandleAuth fails: the identity comes with the connection, not with an auth packet.
+// HandleAuth fails: the identity comes with the connection, which takes an auth packet for it by itself.
 func (x509Provider) HandleAuth(netip.Addr, []byte) ([]jute.ID, bool) { return nil, false }
 
 func (x509Provider) Authenticates() bool { return true }

@@ -123,6 +123,8 @@ func TestTLS(t *testing.T) {
 	if got := whoAmI(c); got != "x509:"+clientDN+" ip:127.0.0.1" {
 		t.Error(got)
 	}
+	scheme := "x509" // given already: nothing changes
+	c.ok(jute.OpAuth, (&jute.AuthPacket{Scheme: &scheme}).Append(nil))
 	c.ok(jute.OpCreate, create("/e", "", jute.FlagEphemeral))
 	c.ok(jute.OpGetData, read("/e", true))
 	plain, ok := r.plainly().renew(c)
