@@ -54,6 +54,11 @@
 //	locks, elections, barriers, queues, leases, caches, partitioners kazoo, javatests (Curator), gozk (lock)
 //	four-letter words as clients use them                            kazoo, gozk; their text: diff
 //
+// java/record holds the Java programs that made recordings which are replayed
+// elsewhere, with the classes of the JDK itself: `java Jaas.java SEED COUNT` for
+// conf/testdata/jaas.txt, `java Mechanism.java SEED COUNT` for
+// server/auth/digestmd5/testdata/jdk.txt.
+//
 // harness starts either server and speaks raw bytes; control adds the settings
 // that the client suites share, a proxy that cuts connections, and HTTP
 // commands by which tests in Python and Java restart the server.

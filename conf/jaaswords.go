@@ -68,7 +68,7 @@ func (w *jaasWords) next() (kind rune, word string) {
 // comment passes over a comment.
 func (w *jaasWords) comment() {
 	w.i++
-	if w.read() != '*' { // of a slash at the end of a line the comment is the next one
+	if w.read() != '*' { // a slash that ends its line makes a comment of the next one, in Java too
 		for w.at() != jaasEnd && w.at() != '\n' && w.at() != '\r' {
 			w.i++
 		}
