@@ -81,6 +81,7 @@ func (o operator) Stats() figures.Stats {
 		Zxid: counts.LastZxid, Mode: figures.ModeStandalone, NodeCount: counts.Nodes + 1,
 		Responses: sizes(&s.met.Server.ResponseSizes), Proposals: sizes(&s.met.Server.ProposalSizes), UptimeMillis: s.nowMillis(),
 		FsyncThresholdExceeded: s.met.Server.FsyncThresholdExceeded.Value(), AuthFailed: s.met.Server.AuthFailed.Value(),
+		NonMTLSLocal: s.met.Server.NonMTLSLocal.Value(), NonMTLSRemote: s.met.Server.NonMTLSRemote.Value(),
 	}
 }
 
@@ -111,6 +112,7 @@ func (c *conn) describe(asking bool) figures.Conn {
 	queued := c.queue.n
 	c.queue.mu.Unlock()
 	v := figures.Conn{
+		Secure: c.mode == TLSAlways,
 		Remote: c.remote, InterestOps: 1, Queued: int64(queued), Received: st.received.Load(), Sent: st.sent.Load(),
 		Session: jute.SessionID(c.sid.Load()), LastOp: figures.OpNone, Established: c.since,
 		TimeoutMillis: int64(c.timeout.Load()), LastCxid: st.lastCxid.Load(), LastZxid: jute.Zxid(st.lastZxid.Load()),

@@ -175,9 +175,8 @@ func (c *call) serverStats() {
 		c.putInteger("num_alive_client_connections", v.Connections)
 		c.putInteger("uptime", v.UptimeMillis)
 		c.putInteger("auth_failed_count", v.AuthFailed)
-		// Java's counts of connections without a client certificate, made by its Netty code only.
-		c.putInteger("non_mtlsremote_conn_count", 0)
-		c.putInteger("non_mtlslocal_conn_count", 0)
+		c.putInteger("non_mtlsremote_conn_count", v.NonMTLSRemote)
+		c.putInteger("non_mtlslocal_conn_count", v.NonMTLSLocal)
 	})
 	c.sizes("client_response", v.Responses)
 	if v.Mode == figures.ModeLeader {

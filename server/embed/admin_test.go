@@ -88,6 +88,26 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
+// TestAdminSecureConnections: connections of both ports, each in its list.
+func TestAdminSecureConnections(t *testing.T) {
+	r := startTLS(t, "admin.enableServer=true", "admin.serverAddress=127.0.0.1", "admin.serverPort=0")
+	plain, secret := r.plainly().connect(), r.secretly().connect()
+	status, text := r.ask("connections")
+	_, secure, found := strings.Cut(text, `"secure_connections":[`)
+	for _, c := range []struct {
+		sid    jute.SessionID
+		secure bool
+	}{{plain.sid, false}, {secret.sid, true}} {
+		id := fmt.Sprintf(`"session_id":%d,`, int64(c.sid))
+		if status != 200 || !found || strings.Count(text, id) != 1 || strings.Contains(secure, id) != c.secure {
+			t.Errorf("%d %s", status, text)
+		}
+	}
+	if _, text := r.ask("server_stats"); !strings.Contains(text, `"non_mtlslocal_conn_count":1}`) {
+		t.Errorf("%s", text)
+	}
+}
+
 // TestAdminPort: a busy one ends a standalone server with Java's exit code, and nothing is touched.
 func TestAdminPort(t *testing.T) {
 	first := startAdmin(t)

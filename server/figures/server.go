@@ -80,6 +80,8 @@ type Stats struct {
 	UptimeMillis           int64
 	FsyncThresholdExceeded int64 // syncs of the log that took longer than fsync.warningthresholdms
 	AuthFailed             int64 // failed TLS client authentications
+	NonMTLSLocal           int64 // connections without TLS from this machine, where TLS is served
+	NonMTLSRemote          int64 // and from others
 }
 
 // Sizes are sizes in bytes, each -1 before the first one. Source: BufferStats.
@@ -96,7 +98,7 @@ const (
 
 // Conn is one client connection. Source: ServerCnxn.dumpConnectionInfo.
 type Conn struct {
-	// Secure is set for a connection over TLS.
+	// Secure is set for a connection to secureClientPort.
 	Secure bool
 	// Remote is the client's address; the zero value stands for a socket that is already closed.
 	Remote netip.AddrPort
