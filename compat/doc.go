@@ -11,8 +11,8 @@
 //	kazoo      Kazoo 2.11.0 (Python): own tests of    Kazoo's API; both pass on Apache ZooKeeper
 //	           every recipe, sessions, watches, ACLs,
 //	           words; and Kazoo's released suite
-//	javatests  the Java client 3.9.5 and Curator      the client's API; the tests pass on Apache ZooKeeper
-//	           5.9.0, from Maven
+//	javatests  the Java client 3.9.5; Curator 5.9.0   the client's API; the tests pass on Apache ZooKeeper
+//	           from Maven
 //	tls        handshakes with certificates of all    the same to Apache ZooKeeper 3.9.5: accepted or not,
 //	           kinds; the Java client, Kazoo, openssl identities, permissions
 //	gozk       go-zookeeper/zk 1.0.4 (Go)             the client's API; the tests pass on Apache ZooKeeper

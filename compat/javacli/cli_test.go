@@ -51,7 +51,7 @@ func scripts() []script {
 			"getAcl /", "getAcl -s /a", "getAcl /none", "getAcl", "create /acl", "create /acl/x", "setAcl /acl world:anyone:cdra", "getAcl /acl", "get /acl", "set /acl 1",
 			"setAcl -s -v 5 /acl world:anyone:cdrwa", "setAcl -s -v 1 /acl world:anyone:cdrwa", "setAcl -R /acl ip:127.0.0.1:cdrwa,world:anyone:r", "getAcl /acl/x",
 			"setAcl /acl auth::cdrwa", "setAcl /acl digest:nocolon:r", "setAcl /acl ip:300.0.0.1:r", "setAcl /acl ip:10.0.0.0/8:r", "getAcl /acl", "set /acl 1", "ls /acl", "setAcl /acl",
-			"addauth", "addauth digest", "addauth digest joe:secret", "whoami", "create /mine m auth::cdrwa", "getAcl /mine", "getAcl -s /mine", "create /joes m digest:joe:x:r", "getAcl /joes",
+			"addauth", "addauth digest joe:secret", "whoami", "create /mine m auth::cdrwa", "getAcl /mine", "getAcl -s /mine", "create /joes m digest:joe:x:r", "getAcl /joes",
 			"setAcl /mine digest:joe:9lpJUJF7FSjOKmL5Ov0u7Jm2e+E=:cdrwa,world:anyone:c", "getAcl /mine",
 			"connect", "whoami", "get /mine", "set /mine x", "getAcl /mine", "create /mine/x", "delete /mine", "delete /joes", "ls /mine", "stat /mine", "deleteall /mine", "get /joes",
 			"addauth digest super:" + control.SuperPassword, "whoami", "get /mine", "getAcl /mine", "set /zookeeper/config x", "reconfig -remove 3", "reconfig -add server.5=h:1:2;3", "reconfig", "getAcl /acl",

@@ -9,13 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.curator.framework.CuratorFramework;
-import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.recipes.atomic.DistributedAtomicLong;
 import org.apache.curator.framework.recipes.cache.CuratorCache;
 import org.apache.curator.framework.recipes.cache.CuratorCacheListener;
@@ -24,37 +21,12 @@ import org.apache.curator.framework.recipes.locks.InterProcessMutex;
 import org.apache.curator.framework.recipes.locks.InterProcessReadWriteLock;
 import org.apache.curator.framework.recipes.locks.InterProcessSemaphoreV2;
 import org.apache.curator.framework.recipes.nodes.PersistentTtlNode;
-import org.apache.curator.retry.RetryForever;
 import org.apache.curator.retry.RetryOneTime;
 import org.apache.zookeeper.CreateMode;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Curator's recipes in everyday use. */
-class CuratorTest extends Base {
-    private final List<CuratorFramework> frameworks = new ArrayList<>();
-    private final ExecutorService pool = Executors.newCachedThreadPool();
-
-    private CuratorFramework curator(String hosts) throws Exception {
-        CuratorFramework client = CuratorFrameworkFactory.builder()
-            .connectString(hosts).sessionTimeoutMs(15_000).connectionTimeoutMs(10_000)
-            .retryPolicy(new RetryForever(50)).build();
-        frameworks.add(client);
-        client.start();
-        assertTrue(client.blockUntilConnected(PATIENCE_SECONDS, TimeUnit.SECONDS));
-        return client;
-    }
-
-    private CuratorFramework curator() throws Exception {
-        return curator(setting("zk.hosts"));
-    }
-
-    @AfterEach
-    void closeFrameworks() {
-        pool.shutdownNow();
-        frameworks.forEach(CuratorFramework::close);
-    }
-
+class CuratorTest extends CuratorBase {
     @Test
     void mutexExcludes() throws Exception {
         AtomicInteger inside = new AtomicInteger();
