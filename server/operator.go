@@ -300,6 +300,14 @@ func (o operator) EachWatch(f func(path string, session jute.SessionID)) {
 	o.s.eachWatch(f)
 }
 
+func (o operator) EachWatcher(f func(session jute.SessionID)) {
+	o.s.watches.EachWatcher(func(w watch.Watcher) {
+		if c, ok := w.(*conn); ok {
+			f(jute.SessionID(c.sid.Load()))
+		}
+	})
+}
+
 func (o operator) ResetStats() {
 	o.s.met.Server.Reset()
 	if !o.s.cfg.Metrics.Prometheus {

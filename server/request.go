@@ -82,7 +82,11 @@ func (c *conn) dispatch(h *jute.RequestHeader, d *jute.Decoder, b []byte, ids []
 		jute.OpGetEphemerals, jute.OpGetAllChildrenNumber, jute.OpWhoAmI:
 		return c.local(h, d, ids)
 	}
-	// Unknown, or one that only servers originate.
+	// Unknown, or one that only servers originate. The answer is the connection's last, and has its turn
+	// behind those that are still on their way.
+	c.flush()
+	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.n == 0 })
+	c.queue.empty() // not before whoever took the last one out has answered it
 	c.answerNow(h.Xid, -1, jute.CodeUnimplemented)
 	return false
 }

@@ -111,6 +111,12 @@ func (f *fakeServer) EachWatch(do func(string, jute.SessionID)) {
 	}
 }
 
+func (f *fakeServer) EachWatcher(do func(jute.SessionID)) {
+	for _, w := range f.watches {
+		do(w.Session)
+	}
+}
+
 func (f *fakeServer) ResetStats()                               { f.statResets++ }
 func (f *fakeServer) ResetConnections()                         { f.connResets++ }
 func (f *fakeServer) TraceMask() int64                          { return f.mask }

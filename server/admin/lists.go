@@ -116,19 +116,9 @@ func (c *call) paths(paths []string) {
 func (c *call) watchesBySession() {
 	all := figures.WatchesBySession(c.server())
 	c.putObject("session_id_to_watched_paths", func() {
-		for len(all) > 0 {
-			n := 1
-			for n < len(all) && all[n].Session == all[0].Session {
-				n++
-			}
-			c.memberInteger(int64(all[0].Session))
-			c.array(func() {
-				for _, w := range all[:n] {
-					c.item()
-					c.text(w.Path)
-				}
-			})
-			all = all[n:]
+		for _, w := range all {
+			c.memberInteger(int64(w.Session))
+			c.paths(w.Paths)
 		}
 	})
 }

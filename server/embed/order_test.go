@@ -179,3 +179,34 @@ func TestManyListsBehindWrite(t *testing.T) {
 		}
 	}
 }
+
+// TestUnknownOpHasItsTurn: the answer that ends a connection comes after those that are on their way, or
+// a client would learn nothing of writes that were done.
+func TestUnknownOpHasItsTurn(t *testing.T) {
+	r := start(t)
+	for range 20 {
+		c := r.connect()
+		first := c.xid + 1
+		var b []byte
+		for i := range 10 {
+			b = append(b, c.request(jute.OpCreate, create(fmt.Sprintf("/%d-%d", first, i), "x", jute.FlagSequential))...)
+		}
+		b = append(b, c.request(jute.OpCheck, onePath("/"))...)
+		if _, err := c.nc.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		for i := range int32(11) {
+			rep, err := c.recv()
+			want := jute.CodeOk
+			if i == 10 {
+				want = jute.CodeUnimplemented
+			}
+			if err != nil || rep.Xid != first+i || rep.Err != want {
+				t.Fatalf("reply %d: %+v, %v", i, rep.ReplyHeader, err)
+			}
+		}
+		if err := c.gone(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

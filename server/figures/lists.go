@@ -2,6 +2,7 @@ package figures
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -27,12 +28,25 @@ func watches(s Server) []Watch {
 	return all
 }
 
-// WatchesBySession lists the data watches by session, then path.
-func WatchesBySession(s Server) []Watch {
-	all := watches(s)
-	slices.SortFunc(all, func(a, b Watch) int {
-		return cmp.Or(CompareSessions(a.Session, b.Session), cmp.Compare(a.Path, b.Path))
-	})
+// SessionWatches are the paths on which a session has data watches.
+type SessionWatches struct {
+	Session jute.SessionID
+	Paths   []string
+}
+
+// WatchesBySession lists the data watches by session, then path. A session all of whose watches have
+// fired is in it without a path, as in Java.
+func WatchesBySession(s Server) []SessionWatches {
+	paths := map[jute.SessionID][]string{}
+	s.EachWatcher(func(session jute.SessionID) { paths[session] = nil })
+	for _, w := range watches(s) {
+		paths[w.Session] = append(paths[w.Session], w.Path)
+	}
+	all := make([]SessionWatches, 0, len(paths))
+	for _, session := range slices.SortedFunc(maps.Keys(paths), CompareSessions) {
+		slices.Sort(paths[session])
+		all = append(all, SessionWatches{Session: session, Paths: paths[session]})
+	}
 	return all
 }
 

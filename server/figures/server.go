@@ -46,6 +46,8 @@ type Server interface {
 	WatchSummary() WatchSummary
 	// EachWatch calls f for every pair of path and session in the data watch table, in any order.
 	EachWatch(f func(path string, session jute.SessionID))
+	// EachWatcher calls f for the session of every connection that WatchSummary counts, in any order.
+	EachWatcher(f func(session jute.SessionID))
 
 	// ResetStats sets back latency, packet counters, response and proposal sizes, and the metrics
 	// when their provider can.

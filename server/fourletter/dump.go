@@ -111,14 +111,13 @@ func (r *reply) ephemerals() {
 
 // watchesBySession is wchc. Source: WatchManager.dumpWatches.
 func (r *reply) watchesBySession() {
-	all := figures.WatchesBySession(r.srv)
-	for i, w := range all {
-		if i == 0 || all[i-1].Session != w.Session {
-			r.text("0x")
-			r.hex(int64(w.Session))
-			r.endLine()
+	for _, w := range figures.WatchesBySession(r.srv) {
+		r.text("0x")
+		r.hex(int64(w.Session))
+		r.endLine()
+		for _, path := range w.Paths {
+			r.line("\t", path)
 		}
-		r.line("\t", w.Path)
 	}
 	r.line()
 }

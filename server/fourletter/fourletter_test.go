@@ -55,6 +55,11 @@ func (f *fakeServer) ResetStats()                        { f.statResets++ }
 func (f *fakeServer) ResetConnections()                  { f.connReset++ }
 func (f *fakeServer) TraceMask() int64                   { return f.mask }
 func (f *fakeServer) SetTraceMask(mask int64)            { f.mask = mask }
+func (f *fakeServer) EachWatcher(do func(jute.SessionID)) {
+	for _, w := range f.watches {
+		do(w.Session)
+	}
+}
 func (f *fakeServer) EachWatch(do func(string, jute.SessionID)) {
 	for _, w := range f.watches {
 		do(w.Path, w.Session)
