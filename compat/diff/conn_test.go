@@ -24,11 +24,14 @@ type conn struct {
 	xid     int32 // of the last request that took the next one
 	pending []pendingReq
 	started time.Time
+	seen    jute.Zxid // the highest of a reply or an event
+	gone    bool      // closed by either side
 }
 
 type pendingReq struct {
-	xid int32
-	op  jute.OpCode
+	xid    int32
+	op     jute.OpCode
+	owners []int64 // as in req
 }
 
 // result is a decoded reply. A zero result with closed set means the server closed the connection
@@ -147,7 +150,7 @@ func (s *script) renew(name string, of *conn) *conn {
 func (c *conn) connect(r jute.ConnectRequest) (resp jute.ConnectResponse, ok bool) {
 	id := c.s.sessionName(int64(r.SessionID))
 	did := fmt.Sprintf("%s: connect timeout=%d session=%s passwd=%d readOnly=%s seen=%s version=%d", c.name, r.TimeoutMillis,
-		id, len(r.Passwd), roText(r.HasReadOnly, r.ReadOnly), c.s.zx(r.LastZxidSeen), r.ProtocolVersion)
+		id, len(r.Passwd), roText(r.HasReadOnly, r.ReadOnly), c.s.counted(r.LastZxidSeen), r.ProtocolVersion)
 	c.write(harness.Frame(r.Append(nil)))
 	return c.readConnect(did)
 }
@@ -208,7 +211,7 @@ func (c *conn) register(r req) int32 {
 	if r.op == jute.OpPing {
 		expect = jute.XidPing
 	}
-	c.pending = append(c.pending, pendingReq{xid: expect, op: r.op})
+	c.pending = append(c.pending, pendingReq{xid: expect, op: r.op, owners: r.owners})
 	return xid
 }
 
@@ -239,6 +242,7 @@ func (c *conn) readReply(res *result) []string {
 		b, err := c.raw.ReadFrame(stepTimeout)
 		if err != nil {
 			res.closed = errors.Is(err, harness.ErrClosed)
+			c.gone = c.gone || res.closed
 			return append(got, errKind(err))
 		}
 		text, isReply := c.decode(b, res)
@@ -313,6 +317,7 @@ func (c *conn) untilClosed(did string) *result {
 				c.s.fail("%s: want the connection closed", did)
 			}
 			res.closed = errors.Is(err, harness.ErrClosed)
+			c.gone = c.gone || res.closed
 			c.s.record(did, append(got, kind)...)
 			return res
 		}
@@ -407,7 +412,10 @@ func (c *conn) endAnyOrder() {
 }
 
 // drop closes the TCP connection only.
-func (c *conn) drop() { c.raw.Close() }
+func (c *conn) drop() {
+	c.raw.Close()
+	c.gone = true
+}
 
 // decode turns a frame into its normal form and fills res if it is a reply.
 func (c *conn) decode(b []byte, res *result) (text string, isReply bool) {
@@ -417,6 +425,7 @@ func (c *conn) decode(b []byte, res *result) (text string, isReply bool) {
 	if d.Err() != nil {
 		return fmt.Sprintf("short frame %x", b), true
 	}
+	c.seen = max(c.seen, h.Zxid)
 	i := slices.IndexFunc(c.pending, func(p pendingReq) bool { return p.xid == h.Xid })
 	if i < 0 && h.Xid == jute.XidNotification {
 		var e jute.WatcherEvent
@@ -425,15 +434,25 @@ func (c *conn) decode(b []byte, res *result) (text string, isReply bool) {
 		return fmt.Sprintf("event %s %s state=%d zxid=%s err=%d%s", eventName(e.Type), e.Path, e.State, c.s.zx(h.Zxid), h.Err, rest(&d)), false
 	}
 	op := jute.OpCode(-99)
+	var owners []int64
 	if i >= 0 {
-		op = c.pending[i].op
+		op, owners = c.pending[i].op, c.pending[i].owners
 		c.pending = slices.Delete(c.pending, i, i+1)
 	}
 	res.came, res.xid, res.zxid, res.err = true, h.Xid, h.Zxid, h.Err
 	res.body = append([]byte(nil), d.Rest()...)
-	text = fmt.Sprintf("reply xid=%d zxid=%s err=%v", h.Xid, c.s.zx(h.Zxid), h.Err)
+	text = fmt.Sprintf("reply xid=%d zxid=%s err=%v", h.Xid, c.s.counted(h.Zxid), h.Err)
 	if body := c.s.body(op, &d, res); body != "" {
 		text += " " + body
+	}
+	created := res.list
+	if res.path != "" {
+		created = []string{res.path}
+	}
+	for k, owner := range owners {
+		if h.Err == ok && len(created) == len(owners) {
+			c.s.owners[created[k]] = owner
+		}
 	}
 	return text + rest(&d), true
 }

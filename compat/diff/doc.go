@@ -4,7 +4,7 @@
 //
 // A case is a function that drives named connections of one server step by step (script_test.go). It
 // runs on both servers at once and leaves two transcripts, which are compared step by step. Cases are
-// grouped by the settings they need (configs_test.go); each group has one server of either kind, so a
+// grouped by the settings they need (groups_test.go); each group has one server of either kind, so a
 // case works below a path of its own. The tables are in one file per family of operations.
 //
 // What cannot be equal is written down in normal form: zxids relative to the start of the case, times
@@ -17,4 +17,28 @@
 //
 // With DIFF_SECOND=java the second server is Java too: the cases must then show no difference, which
 // proves that they are deterministic.
+//
+// # Random runs
+//
+// TestRandom plays sequences that nobody thought of. A seed makes a list of actions (generate_test.go,
+// draw_test.go) from a sketch of the tree that they will have made (world_test.go), so that parents exist,
+// versions are right half of the time, and permissions matter: some 1,600 actions of four clients with
+// all ops, multis, quotas, every kind of watch, several identities, sessions that move, are closed or
+// expire, setWatches after changes were missed, two restarts of the server (one orderly, one by kill),
+// four-letter words. player (play_test.go) plays the list on either server. Pipes are several requests in
+// one write; bursts (burst_test.go) are all clients writing at the same time, frames cut anywhere, below
+// homes of their own, with a ping as the barrier: order is compared within each session. Audits
+// (audit_test.go) compare every node, Stat and ACL, quota usage, and each server's digest with the one
+// computed from what it serves.
+//
+// A seed that differs is shrunk (shrink_test.go): delta debugging over the list, each try below a fresh
+// root, on fresh servers after a try that failed. What is left is printed as a case, ready to be put
+// into found_test.go; the bug is mended, the case stays.
+//
+//	ZK_COMPAT=1 DIFF_SEEDS=17 go test -run TestRandom ./compat/diff       one seed again
+//	ZK_COMPAT=1 DIFF_SEEDS=100-400 go test -run TestRandom ./compat/diff  more of them
+//	make soak SOAK=diff SOAK_MINUTES=30                                   new seeds for half an hour
+//
+// That runs reach deep is checked: coverage_test.go counts ops by outcome, events and actions, and the
+// fixed seeds of CI must reach the least numbers of reached.
 package diff

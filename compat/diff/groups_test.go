@@ -25,7 +25,7 @@ func groups() []group {
 				Config: []string{"4lw.commands.whitelist=*", "maxClientCnxns=0", super}, Props: []string{"znode.container.checkIntervalMs=86400000"},
 			},
 			cases: slices.Concat(createCases(), readCases(), writeCases(), aclCases(), authCases(), multiCases(),
-				watchCases(), sessionCases(), framingCases(), quotaCases(), randomCases()),
+				watchCases(), sessionCases(), framingCases(), quotaCases(), randomCases(), foundCases()),
 		},
 		{
 			name: "expiry",

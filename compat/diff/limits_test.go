@@ -278,8 +278,6 @@ func restartCases() []testCase {
 	return []testCase{
 		{"restart/orderly", func(s *script) { restart(s, false) }},
 		{"restart/killed", func(s *script) { restart(s, true) }},
-		{"restart/random-1", func(s *script) { randomRestart(s, 1) }},
-		{"restart/random-2", func(s *script) { randomRestart(s, 2) }},
 	}
 }
 

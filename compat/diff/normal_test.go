@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -181,7 +182,9 @@ func listText(v []string) string {
 // aclText writes an ACL of a reply.
 func (s *script) aclText(v []jute.ACL) string {
 	if s.sortACLs {
-		slices.SortFunc(v, func(a, b jute.ACL) int { return strings.Compare(a.ID.ID, b.ID.ID) })
+		slices.SortFunc(v, func(a, b jute.ACL) int {
+			return cmp.Or(strings.Compare(a.ID.ID, b.ID.ID), strings.Compare(a.ID.Scheme, b.ID.Scheme), cmp.Compare(a.Perms, b.Perms))
+		})
 	}
 	return aclText(v)
 }

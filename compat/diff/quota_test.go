@@ -8,7 +8,7 @@ import (
 
 // quotaCases run twice: where hard limits count and where they do not.
 func quotaCases() []testCase {
-	cases := []testCase{
+	return []testCase{
 		{"quota/count", quotaCount},
 		{"quota/bytes", quotaBytes},
 		{"quota/setdata-order", quotaSetDataOrder},
@@ -21,10 +21,6 @@ func quotaCases() []testCase {
 		{"quota/texts", quotaTexts},
 		{"quota/garbage", quotaGarbage},
 	}
-	for seed := uint64(1); seed <= 4; seed++ {
-		cases = append(cases, testCase{fmt.Sprintf("quota/random-%d", seed), func(s *script) { randomQuota(s, seed) }})
-	}
-	return cases
 }
 
 // setQuota creates the quota nodes of path as zkCli's setquota does.

@@ -4,255 +4,253 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"testing"
+	"time"
 
+	"zk/compat/harness"
 	"zk/jute"
 )
 
-// seedsEnv is a range of seeds, "100-400", for a longer search than the default.
-const seedsEnv = "DIFF_SEEDS"
+const (
+	// seedsEnv is a range of seeds, "100-400", or one, instead of those of CI.
+	seedsEnv = "DIFF_SEEDS"
+	// shrinkEnv set to 0 reports a difference as it was met: for planted bugs, of which only the catch counts.
+	shrinkEnv = "DIFF_SHRINK"
+	// soakEnv is how many minutes TestSoakRandom goes on.
+	soakEnv = "SOAK_MINUTES"
+)
 
-// randomCases are sequences of operations that nobody thought of. The seed is in the name, and with it
-// a case is the same every time and on both servers.
-func randomCases() []testCase {
-	var cases []testCase
-	from, ops, mangled := uint64(1), uint64(12), uint64(6)
-	if first, last, ok := strings.Cut(os.Getenv(seedsEnv), "-"); ok {
-		a, errA := strconv.ParseUint(first, 10, 32)
-		b, errB := strconv.ParseUint(last, 10, 32)
-		if errA == nil && errB == nil {
-			from, ops, mangled = a, b, b
+// What CI runs, and how long a run is.
+const (
+	seedsInCI   = 6
+	actionsEach = 1500
+	restartEach = 2
+	shrinkTime  = 3 * time.Minute
+)
+
+// randomOptions are the settings of random runs. The cleaner, which takes zxids at times of its own, is
+// off, and so are limits that depend on time.
+func randomOptions() harness.Options {
+	return harness.Options{
+		Config: []string{
+			"tickTime=200", "maxSessionTimeout=3600000", "4lw.commands.whitelist=*", "maxClientCnxns=0", "extendedTypesEnabled=true", "enforceQuota=true",
+			"DigestAuthenticationProvider.superDigest=" + superDigest,
+		},
+		Props: []string{"znode.container.checkIntervalMs=86400000"},
+		Ready: harness.ReadyFourLetter,
+	}
+}
+
+// pair is the two servers that runs are compared on.
+type pair struct {
+	servers [2]*harness.Server
+	tries   int
+	cover   coverage
+}
+
+func startPair(t *testing.T) *pair {
+	t.Helper()
+	p := &pair{cover: coverage{}}
+	var errs [2]error
+	var wg sync.WaitGroup
+	for i, kind := range []harness.Kind{harness.Java, secondKind()} {
+		wg.Go(func() { p.servers[i], errs[i] = harness.Start(t, kind, randomOptions()) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
-	for seed := from; seed <= ops; seed++ {
-		cases = append(cases, testCase{fmt.Sprintf("random/ops-%d", seed), func(s *script) { randomOps(s, seed) }})
+	return p
+}
+
+// renew starts both servers again with nothing in them: after a difference they may stay different.
+func (p *pair) renew(t *testing.T) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for _, srv := range p.servers {
+		wg.Go(func() {
+			srv.Kill()
+			if err := os.RemoveAll(filepath.Join(srv.Dir, "data")); err != nil {
+				t.Error(err)
+			}
+			if err := srv.Restart(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	for seed := from; seed <= mangled; seed++ {
+	wg.Wait()
+}
+
+// run plays actions below a fresh root on both servers. failed says that they differ, first is the
+// action after which they do.
+func (p *pair) run(as []action) (runs [2]*script, first int, failed bool) {
+	p.tries++
+	var wg sync.WaitGroup
+	var covers [2]coverage
+	for i, srv := range p.servers {
+		wg.Go(func() { runs[i], covers[i] = playOn(srv, fmt.Sprintf("/random-%d", p.tries), as) })
+	}
+	wg.Wait()
+	for i := range max(len(runs[0].steps), len(runs[1].steps)) {
+		a, b := at(runs[0].steps, i), at(runs[1].steps, i)
+		if !same(a, b) {
+			return runs, max(a.action, b.action), true
+		}
+	}
+	if len(runs[0].problems)+len(runs[1].problems) > 0 {
+		return runs, len(as), true
+	}
+	p.cover.add(covers[0])
+	return runs, 0, false
+}
+
+// playOn plays actions on one server, which is started again if the run before has ended it.
+func playOn(srv *harness.Server, root string, as []action) (*script, coverage) {
+	s := newScript(srv.Addr, root, srv.Kind == harness.Ours)
+	s.server = srv
+	p := newPlayer(s)
+	func() {
+		defer s.finish()
+		defer func() {
+			if e := recover(); e != nil && e != errStop {
+				panic(e)
+			}
+		}()
+		if _, err := harness.FourLetter(srv.Addr, "ruok"); err != nil {
+			srv.Kill()
+			if err := srv.Restart(); err != nil {
+				s.stop("restart: %v", err)
+			}
+		}
+		c := s.conn("setup")
+		c.quiet(create(root, 0))
+		c.end()
+		s.steps = nil
+		s.base = s.lastZxid()
+		p.play(as)
+	}()
+	defer func() { _ = recover() }() // a server that is gone has nothing to sweep
+	n := len(s.steps)
+	p.sweep()
+	s.steps = s.steps[:n]
+	return s, p.cover
+}
+
+// check runs a seed and reports a difference with the shortest case that shows it.
+func (p *pair) check(t *testing.T, seed uint64) {
+	t.Helper()
+	as := generate(seed, actionsEach, restartEach)
+	runs, first, failed := p.run(as)
+	if !failed {
+		return
+	}
+	t.Errorf("seed %d differs; replay it with ZK_COMPAT=1 %s=%d go test -run TestRandom ./compat/diff", seed, seedsEnv, seed)
+	p.renew(t)
+	if os.Getenv(shrinkEnv) == "0" {
+		compare(t, runs[0], runs[1], secondKind())
+		return
+	}
+	deadline := time.Now().Add(shrinkTime)
+	fails := func(as []action) bool {
+		again, _, failed := p.run(as)
+		if failed {
+			runs = again
+			p.renew(t)
+		}
+		return failed
+	}
+	short := as
+	if head := as[:min(len(as), first+1)]; fails(head) {
+		short = head
+	}
+	short = shrink(short, deadline, fails)
+	t.Logf("%d of %d actions show a difference, as a case:\n%s", len(short), len(as), caseSource(fmt.Sprintf("found/seed-%d", seed), short))
+	compare(t, runs[0], runs[1], secondKind())
+}
+
+// TestRandom plays the fixed seeds, or those of DIFF_SEEDS, and states what they must have met.
+func TestRandom(t *testing.T) {
+	if os.Getenv(harness.EnableEnv) != "1" {
+		t.Skipf("needs Java, Maven and minutes; switch on with %s=1", harness.EnableEnv)
+	}
+	t.Parallel()
+	from, to, given := seedRange()
+	p := startPair(t)
+	for seed := from; seed <= to && !t.Failed(); seed++ {
+		p.check(t, seed)
+	}
+	t.Logf("what happened on Java:\n%s", p.cover.text())
+	if given || t.Failed() {
+		return
+	}
+	for what, least := range reached() {
+		if p.cover[what] < least {
+			t.Errorf("the seeds reach %q %d times, want %d: they prove less than they should", what, p.cover[what], least)
+		}
+	}
+}
+
+func seedRange() (from, to uint64, given bool) {
+	first, last, isRange := strings.Cut(os.Getenv(seedsEnv), "-")
+	if !isRange {
+		last = first
+	}
+	from, errA := strconv.ParseUint(first, 10, 63)
+	to, errB := strconv.ParseUint(last, 10, 63)
+	if errA != nil || errB != nil {
+		return 1, seedsInCI, false
+	}
+	return from, to, true
+}
+
+// TestSoakRandom plays new seeds for SOAK_MINUTES, or until one fails.
+func TestSoakRandom(t *testing.T) {
+	minutes, err := strconv.Atoi(os.Getenv(soakEnv))
+	if os.Getenv(harness.EnableEnv) != "1" || err != nil {
+		t.Skipf("the long form of TestRandom; switch on with %s=1 and %s=10", harness.EnableEnv, soakEnv)
+	}
+	end := time.Now().Add(time.Duration(minutes) * time.Minute)
+	seed := uint64(time.Now().UnixMilli())
+	t.Logf("seeds from %d", seed)
+	p := startPair(t)
+	n := 0
+	for ; time.Now().Before(end) && !t.Failed(); n++ {
+		p.check(t, seed+uint64(n))
+	}
+	t.Logf("%d seeds; what happened on Java:\n%s", n, p.cover.text())
+}
+
+// randomCases are sequences of mangled requests.
+func randomCases() []testCase {
+	var cases []testCase
+	for seed := uint64(1); seed <= 6; seed++ {
 		cases = append(cases, testCase{fmt.Sprintf("random/bytes-%d", seed), func(s *script) { randomBytes(s, seed) }})
 	}
 	return cases
 }
 
-// chooser draws the parts of requests from a small world, so that operations meet.
-type chooser struct {
-	*rand.Rand
-	s *script
-}
-
-func (r chooser) path() string {
-	names := []string{"/a", "/b", "/c"}
-	p := r.s.root
-	for range []int{1, 1, 1, 1, 2, 2, 2, 3}[r.IntN(8)] {
-		p += names[r.IntN(len(names))]
-	}
-	if r.IntN(40) == 0 {
-		p = r.s.root
-	}
-	return p
-}
-
-func (r chooser) version() int32 {
-	return []int32{-1, -1, -1, 0, 0, 1, 2, -2}[r.IntN(8)]
-}
-
-func (r chooser) acl() []jute.ACL {
-	if r.IntN(5) > 0 {
-		return open()
-	}
-	lists := [][]jute.ACL{
-		acl("world:anyone:cdwa"), acl("world:anyone:ra", "digest:joe:"+digestOf("joe:secret")+":cdrwa"), acl("auth::31"), acl("world:anyone:crda"), nil,
-	}
-	return lists[r.IntN(len(lists))]
-}
-
-func (r chooser) data() []byte {
-	return [][]byte{nil, {}, []byte("x"), []byte("something longer"), make([]byte, 300)}[r.IntN(5)]
-}
-
-// write draws an operation that may stand alone or in a multi.
-func (r chooser) write() req {
-	switch r.IntN(12) {
-	case 0, 1, 2, 3, 4, 5:
-		op := []jute.OpCode{jute.OpCreate, jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer}[r.IntN(4)]
-		flags := int32(r.IntN(5))
-		if op == jute.OpCreateContainer {
-			flags &^= jute.FlagEphemeral // see container-as-ephemeral in allowed_test.go
-		}
-		return createAs(op, r.path(), r.data(), r.acl(), flags, 0)
-	case 6:
-		return create(r.path()+"/s-", 2+int32(r.IntN(2)))
-	case 7, 8:
-		return del(r.path(), r.version())
-	}
-	return setBytes(r.path(), r.data(), r.version())
-}
-
-func (r chooser) any() req {
-	watch := r.IntN(3) == 0
-	switch r.IntN(22) {
-	case 0, 1, 2, 3, 4, 5, 6:
-		return r.write()
-	case 7:
-		return exists(r.path(), watch)
-	case 8:
-		return get(r.path(), watch)
-	case 9:
-		return children(r.path(), watch)
-	case 10:
-		return children2(r.path(), watch)
-	case 11:
-		return getACL(r.path())
-	case 12:
-		return setACL(r.path(), r.acl(), r.version())
-	case 13, 14:
-		var parts []req
-		for range r.IntN(5) {
-			if r.IntN(4) == 0 {
-				parts = append(parts, check(r.path(), r.version()))
-			} else {
-				parts = append(parts, r.write())
-			}
-		}
-		return multi(parts...)
-	case 15:
-		return multiRead(get(r.path(), false), children(r.path(), false))
-	case 16:
-		return addWatch(r.path(), int32(r.IntN(2)))
-	case 17:
-		return removeWatches(r.path(), 1+int32(r.IntN(5)))
-	case 18:
-		return checkWatches(r.path(), 1+int32(r.IntN(5)))
-	case 19:
-		return []req{ephemerals(r.path()), allChildren(r.s.root), whoAmI()}[r.IntN(3)]
-	case 20:
-		if r.IntN(6) == 0 {
-			return digestAuth("joe:secret")
-		}
-		return syncPath(r.path())
-	}
-	w := watchLists{data: []string{r.path()}, exist: []string{r.path()}, child: []string{r.path()}, persistent: []string{r.path()}, recursive: []string{r.path()}}
-	// Only the present is safe to ask for: catch-up events pass our READ filter, not Java's.
-	return r.s.setWatches2(1<<61, watchLists{persistent: w.persistent, recursive: w.recursive})
-}
-
-// randomOps runs three connections through a small tree and closes one of them now and then.
-func randomOps(s *script, seed uint64) {
-	r := chooser{rand.New(rand.NewPCG(seed, 1)), s}
-	conns := []*conn{s.conn("a"), s.conn("b"), s.conn("c")}
-	for i := range 250 {
-		k := r.IntN(len(conns))
-		if r.IntN(60) == 0 {
-			conns[k].endAnyOrder()
-			for _, c := range conns {
-				if c != conns[k] {
-					c.drainAnyOrder()
-				}
-			}
-			conns[k] = s.conn(fmt.Sprintf("%s%d", conns[k].name[:1], i))
-			continue
-		}
-		q := r.any()
-		s.maybeEdge(q, func() { conns[k].call(q) })
-		for _, c := range conns {
-			if c != conns[k] && r.IntN(3) == 0 {
-				c.drain()
-			}
-		}
-	}
-	for _, c := range conns {
-		c.drain()
-	}
-	for _, c := range conns {
-		c.endAnyOrder()
-		for _, other := range conns {
-			if other != c && s.open[other.id] {
-				other.drainAnyOrder()
-			}
-		}
-	}
-	c := s.conn("z")
-	c.walk(s.root)
-	c.end()
-}
-
-// walk reads every node of a subtree.
-func (c *conn) walk(path string) {
-	c.look(get(path, false), getACL(path))
-	list := c.call(children2(path, false)).list
-	slices.Sort(list)
-	for _, name := range list {
-		c.walk(path + "/" + name)
-	}
-}
-
-// randomQuota runs random writes below two quotas, one in the other, and compares what they count.
-func randomQuota(s *script, seed uint64) {
-	r := chooser{rand.New(rand.NewPCG(seed, 3)), s}
-	c := s.conn("a")
-	c.setQuota(s.root, hard(30, 2000))
-	c.look(create(s.p("/a"), 0))
-	c.setQuota(s.p("/a"), hard(12, 900))
-	for i := range 200 {
-		q := r.write()
-		if r.IntN(6) == 0 {
-			q = multi(r.write(), r.write(), r.write())
-		}
-		s.maybeEdge(q, func() { c.call(q) })
-		if i%20 == 0 {
-			c.usage(s.root)
-			c.usage(s.p("/a"))
-		}
-	}
-	c.dropQuota(s.p("/a"))
-	c.usage(s.root)
-	c.walk(s.root)
-	c.endAnyOrder()
-	d := s.conn("b")
-	d.usage(s.root)
-	d.dropQuota(s.root)
-	d.end()
-}
-
-// randomRestart kills the server in the middle of random operations, twice.
-func randomRestart(s *script, seed uint64) {
-	r := chooser{rand.New(rand.NewPCG(seed, 4)), s}
-	c := s.conn("a")
-	c.ok(create(s.root, 0))
-	for round := range 3 {
-		for range 150 {
-			q := r.any()
-			s.maybeEdge(q, func() { c.call(q) })
-		}
-		if round < 2 {
-			s.restart(round == 0)
-			c = s.renew(fmt.Sprintf("a%d", round), c)
-		}
-		c.walk(s.root)
-	}
-	c.endAnyOrder()
-}
-
-// maybeEdge runs f in edge when the request has a null ACL inside a multi, which cannot be decoded.
-func (s *script) maybeEdge(q req, f func()) {
-	if q.op == jute.OpMulti && strings.Contains(q.text, "acl=null") {
-		s.edge(f)
-		return
-	}
-	f()
-}
-
 // randomBytes sends requests with bytes changed, cut and added.
 func randomBytes(s *script, seed uint64) {
-	r := chooser{rand.New(rand.NewPCG(seed, 2)), s}
+	r := rand.New(rand.NewPCG(seed, 2))
+	g := newGenerator(seed)
 	c := s.conn("a")
 	for range 150 {
-		q := r.any()
-		if q.op == jute.OpAuth {
+		o := g.operation("a")
+		if o.op == jute.OpAuth {
 			continue // a broken one costs the connection; see auth/decode
 		}
-		q.body = append([]byte(nil), q.body...)
+		g.w.apply("a", o)
+		// Only the present is safe to ask for: catch-up events pass our READ filter, not Java's.
+		o.lists = watchLists{persistent: o.lists.persistent, recursive: o.lists.recursive}
+		q := o.req(s, 1<<61)
+		q.body = slices.Clone(q.body)
 		for range 1 + r.IntN(3) {
 			switch {
 			case len(q.body) == 0 || r.IntN(5) == 0:

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,8 @@ type req struct {
 	text   string
 	xid    int32
 	hasXid bool
+	owners []int64 // see ownerOf; of each node that it creates
+	flags  int32   // of a create
 }
 
 // withXid gives the request a fixed xid instead of the connection's next one.
@@ -83,7 +86,18 @@ func createAs(op jute.OpCode, path string, data []byte, acl []jute.ACL, flags in
 		b = jute.AppendInt64(b, ttl)
 		text += fmt.Sprintf(" ttl=%d", ttl)
 	}
-	return req{op: op, body: b, text: text}
+	return req{op: op, body: b, text: text, owners: []int64{ownerOf(op, ttl)}, flags: flags}
+}
+
+// ownerOf is the ephemeralOwner that a container or a TTL node has inside the server, where a Stat says 0.
+func ownerOf(op jute.OpCode, ttl int64) int64 {
+	switch op {
+	case jute.OpCreateContainer:
+		return math.MinInt64
+	case jute.OpCreateTTL:
+		return -1<<56 | ttl
+	}
+	return 0
 }
 
 // create makes a node with an open ACL and data "x".
@@ -178,11 +192,16 @@ func digestOf(userPassword string) string {
 func multiOf(op jute.OpCode, parts ...req) req {
 	var b []byte
 	texts := make([]string, 0, len(parts))
+	var owners []int64
 	for _, p := range parts {
+		if p.flags == jute.FlagContainer {
+			p.owners = []int64{ownerOf(jute.OpCreateContainer, 0)} // in a multi the flags decide, not the op
+		}
+		owners = append(owners, p.owners...)
 		b = append(jute.MultiHeader{Type: p.op, Err: -1}.Append(b), p.body...)
 		texts = append(texts, p.text)
 	}
-	return req{op: op, body: jute.MultiEnd.Append(b), text: fmt.Sprintf("%v{%s}", op, strings.Join(texts, "; "))}
+	return req{op: op, body: jute.MultiEnd.Append(b), text: fmt.Sprintf("%v{%s}", op, strings.Join(texts, "; ")), owners: owners}
 }
 
 func multi(parts ...req) req     { return multiOf(jute.OpMulti, parts...) }
@@ -203,7 +222,7 @@ func setWatchesAs(op jute.OpCode, s *script, rel jute.Zxid, w watchLists) req {
 			b = appendString(b, p)
 		}
 	}
-	text := fmt.Sprintf("%v rel=%s data=%q exist=%q child=%q persistent=%q recursive=%q", op, s.zx(rel), w.data, w.exist, w.child, w.persistent, w.recursive)
+	text := fmt.Sprintf("%v rel=%s data=%q exist=%q child=%q persistent=%q recursive=%q", op, s.counted(rel), w.data, w.exist, w.child, w.persistent, w.recursive)
 	return req{op: op, body: b, text: text, xid: jute.XidSetWatches, hasXid: true}
 }
 

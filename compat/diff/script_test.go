@@ -25,6 +25,7 @@ type step struct {
 	did      string
 	got      []string
 	anyOrder bool // what came back has no promised order
+	action   int  // of a random run: which of its actions
 }
 
 func (st step) text() []string {
@@ -56,12 +57,15 @@ type script struct {
 	cleanup     []req                // sent before the closeSession of a renewed session
 	saslCleanup bool                 // before it there is a SASL login
 	noted       map[string]jute.Zxid // for scripts: zxids under a name
+	owners      map[string]int64     // path -> the owner inside the server of what was created there last
+	named       map[jute.Zxid]string // zxids whose order among each other is not promised; see burst
+	action      int                  // of a random run: the one that is played
 }
 
 func newScript(addr, root string, ours bool) *script {
 	return &script{
 		addr: addr, root: root, ours: ours, times: map[jute.Zxid]int64{}, sessions: map[int64]string{},
-		passwds: map[int64][]byte{}, open: map[int64]bool{}, noted: map[string]jute.Zxid{},
+		passwds: map[int64][]byte{}, open: map[int64]bool{}, noted: map[string]jute.Zxid{}, named: map[jute.Zxid]string{}, owners: map[string]int64{},
 	}
 }
 
@@ -81,7 +85,7 @@ func (s *script) record(did string, got ...string) *step {
 	if s.inDev {
 		return &step{did: did, got: got}
 	}
-	s.steps = append(s.steps, step{did: did, got: got})
+	s.steps = append(s.steps, step{did: did, got: got, action: s.action})
 	return &s.steps[len(s.steps)-1]
 }
 
@@ -119,8 +123,16 @@ func (s *script) lastZxid() jute.Zxid {
 	return 0
 }
 
-// zx writes a zxid relative to the start of the case.
+// zx writes the zxid of a change: by the name it got in a burst, else as counted does.
 func (s *script) zx(z jute.Zxid) string {
+	if name, ok := s.named[z]; ok {
+		return name
+	}
+	return s.counted(z)
+}
+
+// counted writes a zxid relative to the start of the case.
+func (s *script) counted(z jute.Zxid) string {
 	switch {
 	case z == 0 || z == -1:
 		return fmt.Sprint(int64(z))
