@@ -271,6 +271,7 @@ type queue struct {
 	head    *request          // guarded by mu
 	tail    *request          // guarded by mu
 	n       int               // guarded by mu
+	held    int64             // guarded by mu; bytes of the frames they came in
 	heavy   int               // guarded by mu; heavy reads among them
 	bytes   int               // guarded by mu; of the replies to the others, about
 	largest int               // guarded by mu; the largest write among them, or more
@@ -295,6 +296,7 @@ func (q *queue) push(r *request) {
 	}
 	q.tail = r
 	q.n++
+	q.held += r.amount
 	switch {
 	case r.heavy:
 		q.heavy++
@@ -311,6 +313,7 @@ func (q *queue) pop() *request {
 	q.head = r.next
 	r.next = nil
 	q.n--
+	q.held -= r.amount
 	switch {
 	case r.heavy:
 		q.heavy--

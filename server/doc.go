@@ -42,6 +42,46 @@
 // pointer to them stays good, and only open walks have to begin anew. From then on replies carry the zxid
 // of the restored tree, which may be an older one; zxids that are given out never go back.
 //
+// # What is bounded
+//
+//	a frame                          jute.maxbuffer; 16 KiB before the login; the buffer grows with what comes
+//	requests of a connection         queueMax requests, queueBytesMax bytes; globalOutstandingLimit over all:
+//	                                 then its socket is not read. Large ones in all: largeRequestMaxBytes
+//	replies unread by a client       OutputSoftBytes: then its socket is not read, and long reads wait; one
+//	                                 reply may go beyond, of any length
+//	events unread by a client        OutputHardBytes: then the connection is closed, the session lives
+//	proposals on their way           the log's QueueBytesMax: then prep waits, and with it all who write
+//	changes not yet in the state     nodestore's Throttle: then Apply waits
+//	connections                      maxClientCnxns, maxCnxns, connection_throttle_*
+//	a fan-out beside apply           one; the next waits for it
+//	reply to a multiRead             multiReadBytesMax; other lists longReplyBytesMax
+//
+// Not bounded, as in Java: watches of a connection (some 100 bytes each), nodes, sessions, and distinct ACL
+// lists: the table of them is counted by its users, so that each list has cost its creator a write of that
+// size, and goes with its last node.
+//
+// # Stops of apply
+//
+// While Apply works on one thing everything else that is to be written waits, and so does every read while
+// it holds the tree lock. A turn that takes 10 ms or more is counted (apply_stop_time_ms) and logged at
+// level debug, with its parts (stops.go): throttled, the state store is behind; waited, readers had the
+// lock; held; flushed, system calls. What may take as long, and why it is left so:
+//
+//   - a multi: it is one step for all who look, so 20,000 parts, as many as fit into a request, hold the
+//     lock for some 20 ms;
+//   - an event for thousands of watchers: some 0.5 us for each under the lock, as an event has to go ahead
+//     of every reply that shows the change. Their sockets are written to beside apply;
+//   - the end of a session with very many ephemerals, and a new quota over a large subtree, which has to be
+//     counted: some 1 us a node. Readers are let in every 500 or 2,000 nodes, other writes wait: each
+//     transaction has to find the tree as the one before left it;
+//   - the end of many sessions at once: their sockets are closed here, 64 between two batches;
+//   - a disk that is slower than the writes: the write-behind throttles apply rather than grow;
+//   - no processor: where other processes want all of them, the goroutine waits for its turn like anybody
+//     else, with the lock or without. Stops of all parts alike, at a few transactions each, mean this.
+//
+// Lists of a million children, counts of trees, operators' words and long multiReads are not among them:
+// they hold the read lock for a thousand nodes at a time.
+//
 // # Bad input
 //
 // A request is decoded completely at the edge: what can't be decoded, and op codes that only servers may

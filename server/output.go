@@ -90,7 +90,7 @@ func (c *conn) appendFrame(frame []byte) bool {
 		return false
 	}
 	if o.buf == nil {
-		o.buf = c.srv.pool.getOut()
+		o.buf = c.srv.pool.getOutFor(max(eventBytes, len(frame)))
 	}
 	o.buf = append(o.buf, frame...)
 	return true

@@ -13,6 +13,7 @@ func (c *conn) local(h *jute.RequestHeader, d *jute.Decoder, ids []jute.ID) bool
 	c.req = request{c: c, xid: h.Xid, op: h.Type, received: c.batch, local: localOp{ids: ids}}
 	r := &c.req
 	decodeLocal(&r.local, h.Type, d)
+	r.amount = int64(d.Offset() + d.Remaining())
 	if d.Err() != nil {
 		r.local.code = jute.CodeMarshallingError
 	} else if h.Type != jute.OpPing && c.session.IsClosing() {

@@ -17,14 +17,14 @@ type request struct {
 	op       jute.OpCode
 	received time.Time
 	next     *request // in the connection's queue
+	amount   int64    // bytes of the frame
 
 	// Of writes.
-	write  bool
-	code   jute.Code // what prep answered
-	login  *login    // of a createSession
-	large  int64     // bytes counted against largeRequestMaxBytes
-	amount int64     // bytes of the write's frame
-	audit  *auditNote
+	write bool
+	code  jute.Code // what prep answered
+	login *login    // of a createSession
+	large int64     // bytes counted against largeRequestMaxBytes
+	audit *auditNote
 
 	// Of local requests.
 	heavy bool // runs in steps, on a goroutine of its own when it had to wait
@@ -164,22 +164,25 @@ func (c *conn) refuse(h *jute.RequestHeader, code jute.Code) bool {
 	return true
 }
 
-// queueMax is how many requests of one connection may be in flight, whatever globalOutstandingLimit says.
-const queueMax = 10000
+// What one connection may have in flight, whatever globalOutstandingLimit says.
+const (
+	queueMax      = 10000    // requests
+	queueBytesMax = 16 << 20 // bytes of them; one more may be begun below it
+)
 
 // limitOutstanding stops reading a connection that has requests in flight while the server has too many
-// (globalOutstandingLimit).
+// (globalOutstandingLimit), or the connection itself.
 func (c *conn) limitOutstanding() {
 	c.queue.mu.Lock()
-	n := c.queue.n
+	n, held := c.queue.n, c.queue.held
 	c.queue.mu.Unlock()
 	limit := int64(c.srv.cfg.GlobalOutstandingLimit)
-	if n < queueMax && (limit <= 0 || c.srv.outstanding.Load() < limit) {
+	if n < queueMax && held < queueBytesMax && (limit <= 0 || c.srv.outstanding.Load() < limit) {
 		return
 	}
 	c.flush()
 	half := n / 2
-	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.n <= half })
+	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.n <= half && q.held <= queueBytesMax/2 || q.n == 0 })
 }
 
 // awaitHeavy keeps a write back while a long read of the same connection waits or runs: the read must

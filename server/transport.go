@@ -12,6 +12,7 @@ import (
 const (
 	inputBytes  = 32 << 10 // a pooled input buffer
 	outputBytes = 4 << 10  // a fresh output buffer
+	eventBytes  = 512      // one for an event: thousands are needed at once, and hold little
 	// outputKeepMax is the largest output buffer that goes back to the pool.
 	outputKeepMax = 128 << 10
 )
@@ -29,15 +30,18 @@ func (b *buffers) getIn() *[inputBytes]byte {
 	return new([inputBytes]byte)
 }
 
-func (b *buffers) getOut() []byte {
+func (b *buffers) getOut() []byte { return b.getOutFor(outputBytes) }
+
+// getOutFor gives a pooled buffer, or a fresh one of n bytes.
+func (b *buffers) getOutFor(n int) []byte {
 	if p, ok := b.out.Get().(*[]byte); ok {
 		return (*p)[:0]
 	}
-	return make([]byte, 0, outputBytes)
+	return make([]byte, 0, n)
 }
 
 func (b *buffers) putOut(p []byte) {
-	if cap(p) > 0 && cap(p) <= outputKeepMax {
+	if cap(p) >= outputBytes && cap(p) <= outputKeepMax {
 		b.out.Put(&p)
 	}
 }

@@ -12,7 +12,8 @@
 //
 //	record: | tree.Node 80 | hash next parent first prev sib data dataLen nameLen flags 40 | name |
 //
-// Data above bigBytes lies on Go's heap.
+// Data above bigBytes lies on Go's heap. Memory of nodes that are gone is used again for others, first for
+// those of the same size; it is not given back to the system: a server keeps what its largest tree took.
 //
 // # Write-behind
 //

@@ -1,0 +1,163 @@
+package embed_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"zk/jute"
+	"zk/server"
+)
+
+// left is what a server holds.
+type left struct {
+	goroutines, files                      int
+	heap                                   int64
+	sessions, watches, conns, nodes, inUse string
+}
+
+// figures are the values of mntr.
+func (r *rig) figures() map[string]string {
+	v := map[string]string{}
+	for line := range strings.Lines(r.word("mntr")) {
+		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		v[strings.TrimPrefix(key, "zk_")] = value
+	}
+	return v
+}
+
+func (r *rig) left() left {
+	m := r.figures()
+	files, _ := os.ReadDir("/proc/self/fd") // where there is none the count is 0 each time
+	v := left{
+		goroutines: runtime.NumGoroutine(), files: len(files), sessions: m["global_sessions"], watches: m["watch_count"],
+		conns: m["num_alive_connections"], nodes: m["znode_count"], inUse: m["outstanding_requests"],
+	}
+	runtime.GC()
+	runtime.GC() // what pools hold goes with the second
+	var ms runtime.MemStats
+	runtime.ReadMemStats(&ms)
+	v.heap = int64(ms.HeapAlloc)
+	return v
+}
+
+// guest is a client that the test does not keep.
+func (r *rig) guest(timeout int32) *client {
+	c := &client{t: r.t, nc: r.dial()}
+	if err := c.login(timeout); err != nil {
+		r.t.Error("connect:", err)
+	}
+	return c
+}
+
+// bustle is a round of clients that do everything, and go in every way there is.
+func (r *rig) bustle(round int) {
+	const clients, watches = 60, 100
+	owner := r.guest(30000)
+	root := fmt.Sprintf("/round%d", round)
+	owner.fill(root, 1500)
+	name := root + "/" + strings.Repeat("n", 400_000)
+	owner.ok(jute.OpCreate, create(name, "", 0))
+	deaf := make([]*client, clients)
+	together(clients, func(k int) {
+		c := r.guest(3000)
+		for i := range watches {
+			path := fmt.Sprintf("%s/none/%d/%d", root, k, i)
+			body := jute.PathTypeRequest{Path: path, Type: int32(i % 2)}
+			if _, err := c.try(jute.OpAddWatch, body.Append(nil)); err != nil {
+				r.t.Error(err)
+				return
+			}
+		}
+		mine := fmt.Sprintf("%s/c%d-", root, k)
+		for _, p := range []part{
+			{jute.OpCreate, create(mine, strings.Repeat("x", k*100), jute.FlagEphemeral|jute.FlagSequential)}, {jute.OpGetChildren2, read(root, true)},
+			{jute.OpSetData, setData("/none", "", -1)}, {jute.OpGetAllChildrenNumber, onePath("/")}, {jute.OpExists, read(mine, true)},
+			{jute.OpMulti, multi(part{jute.OpCreate, create(mine, "", jute.FlagEphemeral)}, part{jute.OpDelete, remove("/none")})},
+			{jute.OpMultiRead, reads(part{jute.OpGetChildren, read(root, false)})},
+		} {
+			if _, err := c.try(p.op, p.body); err != nil {
+				r.t.Error(p.op, err)
+				return
+			}
+		}
+		switch k % 6 {
+		case 0: // in order
+			_, _ = c.try(jute.OpCloseSession, nil)
+		case 1: // without a word
+		case 2: // in the middle of a frame
+			_, _ = c.nc.Write([]byte{0, 0, 100, 0, 1})
+		case 3: // with replies unread
+			for range 30 {
+				c.send(jute.OpGetChildren, read(root, false))
+			}
+		case 4: // with something that is no request
+			c.send(jute.OpCode(77), nil)
+		case 5: // with events unread
+			body := jute.PathTypeRequest{Path: name, Type: jute.AddWatchPersistent}
+			c.send(jute.OpAddWatch, body.Append(nil))
+			deaf[k] = c
+			return
+		}
+		_ = c.nc.Close()
+	})
+	for range server.OutputHardBytes/len(name) + 10 {
+		owner.ok(jute.OpSetData, setData(name, "", -1))
+	}
+	owner.ok(jute.OpDelete, remove(name))
+	for i := 0; i < 1500; {
+		var parts []part
+		for ; i < 1500 && len(parts) < 500; i++ {
+			parts = append(parts, part{jute.OpDelete, remove(fmt.Sprintf("%s/n%06d", root, i))})
+		}
+		owner.ok(jute.OpMulti, multi(parts...))
+	}
+	await(r.t, "sessions to end", func() bool { return r.figures()["global_sessions"] == "1" })
+	owner.ok(jute.OpDelete, remove(root))
+	owner.ok(jute.OpCloseSession, nil)
+	if err := owner.gone(); err != nil {
+		r.t.Error(err)
+	}
+	_ = owner.nc.Close()
+	for _, c := range deaf {
+		if c != nil {
+			_ = c.nc.Close()
+		}
+	}
+	await(r.t, "connections to end", func() bool { return r.figures()["num_alive_connections"] == "1" }) // the one that asks
+}
+
+// TestNothingLeaks: after clients of all kinds have gone the server holds what it held before: goroutines,
+// descriptors, memory, watches, sessions, nodes.
+func TestNothingLeaks(t *testing.T) {
+	state, txns := t.TempDir(), t.TempDir() // a disk in memory would count as memory
+	r := newRig(t, vfs.Default, "tickTime=100", "minSessionTimeout=200", "maxSessionTimeout=60000")
+	r.cfg.DataDir, r.cfg.DataLogDir = state, txns
+	r.open()
+	r.bustle(0) // pools and tables have their sizes after it
+	first := r.left()
+	rounds := 2
+	if testing.Short() {
+		rounds = 1
+	}
+	for i := range rounds {
+		r.bustle(i + 1)
+	}
+	var last left
+	within := func() bool {
+		last = r.left()
+		return last.goroutines <= first.goroutines+4 && last.files <= first.files+20 && last.heap <= first.heap+4<<20 &&
+			last.sessions == "0" && last.watches == "0" && last.conns == "1" && last.nodes == first.nodes && last.inUse == "0"
+	}
+	for end := time.Now().Add(patience); !within(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after one round %+v, after %d more %+v", first, rounds, last)
+		}
+	}
+	t.Logf("after one round %+v, after %d more %+v", first, rounds, last)
+}
