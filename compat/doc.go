@@ -18,6 +18,9 @@
 //	gozk       go-zookeeper/zk 1.0.4 (Go)             the client's API; the tests pass on Apache ZooKeeper
 //	model      several clients at once, restarts,     what ZooKeeper promises: linearizable operations,
 //	           kills and cut connections in between   order within a session, watches, nothing lost
+//	load       10,000 sessions, 200,000 watches, slow what other clients notice, and what is left
+//	           readers, overload, a node of very many
+//	           children
 //	snapshot   snapshots by HTTP and as files, ours   the tree, node by node, and by Java's own tools
 //	           into Java's server and the reverse
 //	cclient    the C client 3.8 (libzookeeper_mt)     the client's API; the tests pass on Apache ZooKeeper
@@ -48,7 +51,7 @@
 //	reconfig refused as by a standalone Java server                  javatests, kazoo, diff
 //	session moved, stolen, expired while cut off, wrong password     javatests, kazoo
 //	session, ephemerals, watches, sequences over SIGTERM and SIGKILL javatests, kazoo, gozk, cclient, node
-//	no acknowledged write lost when the server is killed             kazoo
+//	no acknowledged write lost when the server is killed             kazoo, model
 //	requests of one client in their order, pipelined                 javatests, kazoo
 //	values up to jute.maxbuffer, larger ones refused                 javatests, kazoo, gozk
 //	locks, elections, barriers, queues, leases, caches, partitioners kazoo, javatests (Curator), gozk (lock)
