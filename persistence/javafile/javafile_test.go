@@ -376,12 +376,10 @@ func pack(b []byte) []byte {
 }
 
 func FuzzReadSnapshot(f *testing.F) {
-	for _, name := range []string{"snapshot.200000002", "snapshot.200000002.gz", "snapshot.200000002.snappy",
-		"no-digest-section.snapshot.100000005", "bitflip.snapshot.100000056"} {
-		f.Add(golden(f, name), uint8(0))
+	// A small file: finding the least of each input that is new takes most of the time.
+	for wrap := range uint8(3) {
+		f.Add(golden(f, "no-digest-section.snapshot.100000005"), wrap)
 	}
-	f.Add(golden(f, "snapshot.200000002"), uint8(1))
-	f.Add(golden(f, "snapshot.200000002"), uint8(2))
 	f.Fuzz(func(t *testing.T, b []byte, wrap uint8) {
 		switch wrap % 3 { // past the checksums of the compression
 		case 1:
