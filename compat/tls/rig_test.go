@@ -55,29 +55,14 @@ func start(t *testing.T, lines ...string) *rig {
 	var mu sync.Mutex // guards r.servers
 	for _, kind := range []harness.Kind{harness.Java, harness.Ours} {
 		wg.Go(func() {
-			port, err := harness.FreePort()
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			s, err := harness.Start(t, kind, harness.Options{
-				Config: append([]string{
-					"secureClientPort=" + strconv.Itoa(port), "secureClientPortAddress=127.0.0.1", "4lw.commands.whitelist=*",
-					"ssl.keyStore.location=" + serverKey, "ssl.trustStore.location=" + r.ca.trust(),
-				}, lines...),
-				Props: []string{
-					"zookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
-					"zookeeper.X509AuthenticationProvider.superUser=" + superUser,
-				},
-				Ready: harness.ReadyFourLetter,
-			})
+			s, err := startOne(t, kind, append([]string{"ssl.keyStore.location=" + serverKey, "ssl.trustStore.location=" + r.ca.trust()}, lines...))
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			r.servers[kind] = &server{s, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+			r.servers[kind] = s
 		})
 	}
 	wg.Wait()
@@ -85,6 +70,30 @@ func start(t *testing.T, lines ...string) *rig {
 		t.FailNow()
 	}
 	return r
+}
+
+// startOne starts a server with a secure port that is free, or was a moment ago: then it tries another.
+func startOne(t *testing.T, kind harness.Kind, lines []string) (*server, error) {
+	for try := 0; ; try++ {
+		port, err := harness.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		s, err := harness.Start(t, kind, harness.Options{
+			Config: append([]string{"secureClientPort=" + strconv.Itoa(port), "secureClientPortAddress=127.0.0.1", "4lw.commands.whitelist=*"}, lines...),
+			Props: []string{
+				"zookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+				"zookeeper.X509AuthenticationProvider.superUser=" + superUser,
+			},
+			Ready: harness.ReadyFourLetter,
+		})
+		if err == nil {
+			return &server{s, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, nil
+		}
+		if try == 2 || !strings.Contains(err.Error(), "ddress already in use") {
+			return nil, err
+		}
+	}
 }
 
 // config is for a client with a certificate, "" for none.
