@@ -54,6 +54,30 @@
 // panicking with its locks held. Nothing is acknowledged after it, nothing is tried again; the process
 // has to end.
 //
+// # Faults and their outcome
+//
+//	fault                                  outcome                                         test
+//	power cut at any write, sync, rename   nothing acknowledged lost, every figure fits    embed TestPersistPoints, TestPowerCuts
+//	kill -9 under load                     the same                                        compat/crash TestKill
+//	power cut of a mounted ext4 disk       the same                                        compat/crash TestPowerCut
+//	failed write or sync, ENOSPC, EIO,     a start is refused (exit code 3); a server      embed TestFailedWrites, TestFailedSync
+//	read-only disk                         ends with the reason; nothing is tried again
+//	disk nearly full                       writes refused, log purged, all comes back      TestSpace..., embed TestDisk...,
+//	                                       by itself (Space)                               compat/crash TestFullDisk, TestDiskFillsItself
+//	disk full at one stroke                ballast given up and the write tried again,     compat/crash TestFullDisk, TestDiskRunsOut
+//	                                       else the process ends with the reason
+//	start on a full disk                   ballast given up, reads served; else refused    the same two
+//	                                       with how much to make room for
+//	byte flipped, file missing, empty or   refused naming file or folder; or served with   embed TestDamagedFiles, TestDamageMetLater
+//	cut, in either store                   all of it when the byte counts for nothing
+//	folder missing, of another server      refused with both names and what to do          embed TestFolders, TestOpenRefuses
+//	older log                              refused: acknowledged writes are missing        the same two
+//	older state                            redone from the log, refused once purged        the same two
+//
+// What can't be told: a newest write-ahead log of a killed server that has become shorter than it was
+// synced (or is gone) looks like one whose end was never written, as long as the state is not further on. Disks that
+// keep their word don't do that.
+//
 // # Who owns what
 //
 // Append belongs to one owner. The appender and the syncer goroutines end at Close; the state's flush

@@ -193,7 +193,7 @@ func (l *Log) open() error {
 // pebbleOptions tune the store for entries that are written once in order, read rarely, and dropped
 // from the old end: no compaction ever, nothing waits for level 0.
 func (l *Log) pebbleOptions() *pebble.Options {
-	fs := &walFS{FS: markerFS{l.o.FS}, fail: l.fail, noSync: l.o.NoSync, onFsync: l.o.OnFsync}
+	fs := &walFS{FS: markerFS{l.o.FS, l.fail}, fail: l.fail, noSync: l.o.NoSync, onFsync: l.o.OnFsync}
 	o := baseOptions(fs, l.lock, l.logger, l.fail, l.cache)
 	o.ErrorIfNotExists = l.o.mustExist
 	tuneTables(o)

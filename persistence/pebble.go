@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -116,6 +117,11 @@ func (e *fatalError) Unwrap() error { return e.cause }
 func listener(logger *slog.Logger, f *failure) *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: func(err error) {
+			if f.failed.Load() {
+				// Pebble tries again at once, and burns a core until the process ends.
+				time.Sleep(failedPause)
+				return
+			}
 			f.fail(fmt.Errorf("persistence: background write: %w", err))
 		},
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
@@ -126,6 +132,9 @@ func listener(logger *slog.Logger, f *failure) *pebble.EventListener {
 		},
 	}
 }
+
+// failedPause is the time between two tries of Pebble's to do what has failed for good.
+const failedPause = time.Second
 
 // orDiscard makes a nil logger usable.
 func orDiscard(l *slog.Logger) *slog.Logger {

@@ -134,7 +134,7 @@ func (s *State) open() error {
 	if err := checkManifest(s.o.FS, s.o.Dir); err != nil {
 		return err
 	}
-	o := baseOptions(markerFS{s.o.FS}, s.lock, s.logger, s.fail, s.cache)
+	o := baseOptions(markerFS{s.o.FS, s.fail}, s.lock, s.logger, s.fail, s.cache)
 	o.ErrorIfNotExists = s.o.mustExist
 	o.DisableWAL = true
 	o.MemTableSize = uint64(s.o.MemtableBytes)

@@ -12,7 +12,12 @@ import (
 // "marker.*" and syncs the folder only after making the new marker and removing the old one (vfs/atomicfs).
 // A file system that does not keep the order of such steps could then show, after a power cut, a
 // marker whose manifest is missing, or no marker at all. So the folder is synced before each of them.
-type markerFS struct{ vfs.FS }
+//
+// A sync of the folder that fails does not return, as a failed write of walFS: Pebble answers it by a panic.
+type markerFS struct {
+	vfs.FS
+	fail *failure
+}
 
 func (fs markerFS) isMarker(name string) bool {
 	return strings.HasPrefix(fs.PathBase(name), "marker.")
@@ -36,8 +41,31 @@ func (fs markerFS) Remove(name string) error {
 	return fs.FS.Remove(name)
 }
 
+func (fs markerFS) OpenDir(name string) (vfs.File, error) {
+	d, err := fs.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &folder{File: d, fail: fs.fail, name: name}, nil
+}
+
 // Unwrap is how Pebble finds the file system below.
 func (fs markerFS) Unwrap() vfs.FS { return fs.FS }
+
+// folder is an open folder of a store.
+type folder struct {
+	vfs.File
+	fail *failure
+	name string
+}
+
+func (f *folder) Sync() error {
+	if err := f.File.Sync(); err != nil {
+		f.fail.fail(fmt.Errorf("persistence: sync folder %s: %w", f.name, err))
+		select {}
+	}
+	return nil
+}
 
 // walFS is the file system the log's store sees. It watches the WAL files alone: it times their
 // syncs, leaves them out with NoSync (a plain Pebble write without sync would keep up to 32 KiB in

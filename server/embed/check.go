@@ -61,7 +61,29 @@ func Check(ctx context.Context, cfg *conf.Config, deps Deps, each func(path stri
 	if logged := n.stores.Log.LastLogged(); jute.Zxid(logged) != f.LastZxid {
 		c.problem("the log ends at %v, the tree is at %v", jute.Zxid(logged), f.LastZxid)
 	}
+	if err := c.logged(); err != nil {
+		return f, err
+	}
 	return f, errors.Join(c.problems...)
+}
+
+// logged compares the digest with the one that was proposed with the last transaction.
+func (c *checker) logged() error {
+	log, last := c.n.stores.Log, c.f.LastZxid
+	if last == 0 || last == log.CompleteFrom() || !c.n.cfg.DigestEnabled {
+		return nil
+	}
+	return log.Read(last, func(zxid jute.Zxid, b []byte) error {
+		var p jute.Proposal
+		d := jute.NewDecoder(b, len(b))
+		if p.Decode(&d); d.Err() != nil {
+			return &persistence.CorruptionError{Path: c.n.cfg.DataLogDir, Key: zxid.String(), Err: d.Err()}
+		}
+		if p.HasDigest && p.Digest.TreeDigest != c.f.Digest {
+			c.problem("at zxid %v the digest computed is %d, the one proposed was %d", zxid, c.f.Digest, p.Digest.TreeDigest)
+		}
+		return nil
+	})
 }
 
 // checker is one walk.

@@ -39,14 +39,19 @@ func recheck(t testing.TB, r *rig) (f figures) {
 	t.Helper()
 	var err error
 	f.Figures, err = embed.Check(context.Background(), r.cfg, embed.Deps{FS: r.fs}, func(path string, n *tree.Node, data []byte) {
-		f.dump = append(f.dump, fmt.Sprintf("%s v=%d cv=%d av=%d czxid=%d mzxid=%d pzxid=%d children=%d data=%.40q", path, n.Stat.Version,
-			n.Stat.Cversion, n.Stat.Aversion, n.Stat.Czxid, n.Stat.Mzxid, n.Stat.Pzxid, n.Children, data))
+		f.dump = append(f.dump, nodeLine(path, n, data))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(f.dump)
 	return f
+}
+
+// nodeLine is a node without what differs from run to run: times and sessions.
+func nodeLine(path string, n *tree.Node, data []byte) string {
+	return fmt.Sprintf("%s v=%d cv=%d av=%d czxid=%d mzxid=%d pzxid=%d children=%d data=%.40q", path, n.Stat.Version,
+		n.Stat.Cversion, n.Stat.Aversion, n.Stat.Czxid, n.Stat.Mzxid, n.Stat.Pzxid, n.Children, data)
 }
 
 // clone is a disk with the same content.
