@@ -51,7 +51,9 @@
 //	reconfig refused as by a standalone Java server                  javatests, kazoo, diff
 //	session moved, stolen, expired while cut off, wrong password     javatests, kazoo
 //	session, ephemerals, watches, sequences over SIGTERM and SIGKILL javatests, kazoo, gozk, cclient, node
-//	no acknowledged write lost when the server is killed             kazoo, model
+//	no acknowledged write lost when the server is killed             kazoo, model, crash (with sessions, versions, sequences,
+//	                                                                 ephemerals, quotas, digest); power cuts: crash
+//	a full disk refuses writes, and comes back by itself             crash
 //	requests of one client in their order, pipelined                 javatests, kazoo
 //	values up to jute.maxbuffer, larger ones refused                 javatests, kazoo, gozk
 //	locks, elections, barriers, queues, leases, caches, partitioners kazoo, javatests (Curator), gozk (lock)
