@@ -28,6 +28,7 @@ func (s *stack) newProducer(topic string) *producer {
 		kgo.DefaultProduceTopic(topic),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0),
+		kgo.UnknownTopicRetries(-1), // a new topic is not known to every broker at once
 		kgo.MetadataMinAge(100*time.Millisecond),
 	)
 	s.must(err)
