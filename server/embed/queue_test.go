@@ -63,7 +63,7 @@ func TestQueueBehindStuckDisk(t *testing.T) {
 			}
 			select {
 			case err := <-sent:
-				t.Error("all was taken:", err)
+				t.Fatal("all was taken:", err)
 			case <-time.After(300 * time.Millisecond): // it is stopped, or not yet: then the memory tells
 			}
 			if grown := peak(); grown > 120<<20 {
