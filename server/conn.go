@@ -117,27 +117,41 @@ func (c *conn) run() {
 	if !c.handshake() {
 		return
 	}
-	for {
+	if err := c.readAll(); err != nil {
+		switch {
+		case c.session == nil && isTimeout(err):
+			c.srv.met.SessionlessConnectionsExpired.Inc()
+		case !c.gone.Load(): // not closed by this side
+			c.srv.met.ConnectionDropCount.Inc()
+		}
+	}
+}
+
+// readAll handles all input; nil when this side ends the connection.
+func (c *conn) readAll() error {
+	for c.session == nil || !c.tr.pumps() {
 		in, err := c.tr.fill()
 		if err != nil {
-			switch {
-			case c.session == nil && isTimeout(err):
-				c.srv.met.SessionlessConnectionsExpired.Inc()
-			case !c.gone.Load(): // not closed by this side
-				c.srv.met.ConnectionDropCount.Inc()
-			}
-			return
+			return err
 		}
-		c.srv.met.BytesReceivedCount.Add(int64(c.tr.rn))
-		c.batch = time.Now()
-		used, ok := c.consume(in)
-		c.endBatch()
-		c.tr.keep(in[used:])
-		if !ok {
-			return
+		if !c.input(in) {
+			return nil
 		}
+	}
+	return c.tr.pump(c.input)
+}
+
+// input handles the bytes in hand. False closes the connection.
+func (c *conn) input(in []byte) bool {
+	c.srv.met.BytesReceivedCount.Add(int64(c.tr.rn))
+	c.batch = time.Now()
+	used, ok := c.consume(in)
+	c.endBatch()
+	c.tr.keep(in[used:])
+	if ok {
 		c.await()
 	}
+	return ok
 }
 
 func isTimeout(err error) bool {
@@ -171,6 +185,7 @@ func (c *conn) cleanup() {
 	c.flush()       // what was answered before a refusal
 	c.awaitBelow(1) // here, as the server waits for readers and can shut down their connections
 	c.shutdown()
+	c.tr.free()
 }
 
 // consume handles the complete frames of in. ok is false when the connection is to be closed.

@@ -17,6 +17,7 @@
 //	             writes and the watch events; then flushes the connections it gave something to
 //	expiry       session deadlines -> closeSession requests
 //	cleaner      empty containers and expired TTL nodes -> deleteContainer requests
+//	watchEnds    connections whose client ended them unseen -> their readers
 //
 // Locks are taken in this order: prepMu, tree, a connection's queue, watch table, a connection's output.
 // Nothing under the tree lock blocks or does I/O.

@@ -90,6 +90,39 @@ func (s *Server) forget(c *conn) {
 	}
 }
 
+// endsPause is the time between two looks for connections that their clients have ended.
+const endsPause = 500 * time.Millisecond
+
+// watchEnds finds connections whose end came together with their last bytes and so did not wake their
+// readers (transport.pump), until ctx ends. Most of them are known before: what is still sent to a client
+// that is gone comes back as a reset.
+func (s *Server) watchEnds(ctx context.Context) {
+	tick := time.NewTicker(endsPause)
+	defer tick.Stop()
+	var unsure []*conn
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		clear(unsure)
+		unsure = unsure[:0]
+		s.mu.Lock()
+		for c := range s.conns {
+			if c.tr.unsure.Load() {
+				unsure = append(unsure, c)
+			}
+		}
+		s.mu.Unlock()
+		for _, c := range unsure {
+			if c.tr.ended() {
+				_ = c.nc.SetReadDeadline(time.Now()) // wakes the reader; a socket without deadlines is a closed one
+			}
+		}
+	}
+}
+
 // connections lists the open connections.
 func (s *Server) connections() []*conn {
 	s.mu.Lock()

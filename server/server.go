@@ -180,7 +180,7 @@ func (s *Server) Start(r Replicator, ports ...Port) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.ctx, s.cancel = ctx, cancel
 	s.serving.Store(true)
-	s.work.Add(2 + len(ports))
+	s.work.Add(3 + len(ports))
 	go func() { // ends at Close
 		defer s.work.Done()
 		s.expire(ctx)
@@ -188,6 +188,10 @@ func (s *Server) Start(r Replicator, ports ...Port) {
 	go func() { // ends at Close
 		defer s.work.Done()
 		s.clean(ctx)
+	}()
+	go func() { // ends at Close
+		defer s.work.Done()
+		s.watchEnds(ctx)
 	}()
 	for _, l := range ports {
 		go func() { // ends when Close closes the listener

@@ -63,6 +63,9 @@ type transport struct {
 	readFn  func(fd uintptr) bool
 	partial []byte // the begin of a frame that is not complete
 
+	// unsure is set while the reader waits without having seen the socket empty.
+	unsure atomic.Bool
+
 	// Owned by the goroutine that flushes.
 	wbuf    []byte
 	wn      int
@@ -109,8 +112,7 @@ func (t *transport) tryReadTLS(fd uintptr) bool {
 		return true
 	}
 	t.rerr = nil
-	t.pool.in.Put(t.in)
-	t.in = nil
+	t.release()
 	return false
 }
 
@@ -124,34 +126,124 @@ func (t *transport) secured(l *tlsLayer) {
 // tryRead reads once without waiting; false means there is nothing yet.
 func (t *transport) tryRead(fd uintptr) bool {
 	t.in = t.pool.getIn()
-	k := copy(t.in[:], t.partial)
-	for {
-		n, err := syscall.Read(int(fd), t.in[k:])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
-			t.pool.in.Put(t.in)
-			t.in = nil
-			return false
-		case err != nil:
-			t.rerr = err
-		case n == 0:
-			t.rerr = io.EOF
-		}
-		t.rn = max(n, 0)
-		return true
+	t.rn, t.rerr = readNow(fd, t.in[copy(t.in[:], t.partial):])
+	if t.rerr == syscall.EAGAIN {
+		t.rerr = nil
+		t.release()
+		return false
+	}
+	return true
+}
+
+// release gives the input buffer back to the pool.
+func (t *transport) release() {
+	if t.in != nil {
+		t.pool.in.Put(t.in)
+		t.in = nil
 	}
 }
 
-// fillLarge reads on into the begin of a large frame. The buffer grows with what has come, not with
-// what was announced.
-func (t *transport) fillLarge() ([]byte, error) {
+// readNow reads once without waiting: syscall.EAGAIN when there is nothing yet.
+func readNow(fd uintptr, b []byte) (int, error) {
+	for {
+		n, err := syscall.Read(int(fd), b)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// pumps tells whether pump works for this connection.
+func (t *transport) pumps() bool { return t.raw != nil && t.tls.Load() == nil }
+
+// pump gives all input to handle, as fill does, until that says no or reading fails; then the error is not
+// nil.
+//
+// It waits inside a single call of the poller. There no edge is lost between two reads, so that a read which
+// did not fill its buffer need not be followed by one that finds nothing: that is a system call less for a
+// client that waits for every reply. Such a read does not tell of an end that came together with its bytes,
+// though; see unsure.
+func (t *transport) pump(handle func(in []byte) bool) (err error) {
+	werr := t.raw.Read(func(fd uintptr) (done bool) {
+		t.unsure.Store(false)
+		for {
+			b := t.space()
+			t.rn, err = readNow(fd, b)
+			if err != nil {
+				t.release()
+				if err == syscall.EAGAIN {
+					err = nil
+					return false
+				}
+				return true
+			}
+			in := t.partial[:cap(t.partial)]
+			if t.in != nil {
+				in = t.in[:]
+			}
+			if !handle(in[:len(t.partial)+t.rn]) {
+				return true
+			}
+			if t.rn < len(b) {
+				t.unsure.Store(true)
+				return false
+			}
+		}
+	})
+	if werr != nil {
+		return werr
+	}
+	return err
+}
+
+// space is where the next read goes: behind what is left of the one before.
+func (t *transport) space() []byte {
+	if len(t.partial) > inputBytes/2 {
+		t.grow()
+		return t.partial[len(t.partial):cap(t.partial)]
+	}
+	t.in = t.pool.getIn()
+	return t.in[copy(t.in[:], t.partial):]
+}
+
+// ended looks whether a client has ended its connection with bytes that were read before. It costs a system
+// call for a connection that was read from since the last look, and is safe beside the reader.
+func (t *transport) ended() bool {
+	if !t.unsure.Load() {
+		return false
+	}
+	var b [1]byte
+	n, err := 0, error(nil)
+	if cerr := t.raw.Control(func(fd uintptr) {
+		n, _, err = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
+	}); cerr != nil {
+		return false // closed already
+	}
+	if err == syscall.EAGAIN {
+		t.unsure.Store(false) // an end that comes from now on wakes the reader
+	}
+	return err == nil && n == 0
+}
+
+// grow makes room behind the begin of a large frame. The buffer grows with what has come, not with what was
+// announced.
+func (t *transport) grow() {
 	if len(t.partial) == cap(t.partial) {
 		grown := make([]byte, len(t.partial), 2*cap(t.partial))
 		copy(grown, t.partial)
 		t.partial = grown
 	}
+}
+
+// fillLarge reads on into the begin of a large frame.
+func (t *transport) fillLarge() ([]byte, error) {
+	t.grow()
 	n, err := t.read(t.partial[len(t.partial):cap(t.partial)])
 	t.rn = n
 	if n == 0 && err != nil {
@@ -193,10 +285,7 @@ func (t *transport) keep(rest []byte) {
 	default:
 		t.partial = append(t.partial[:0], rest...)
 	}
-	if t.in != nil {
-		t.pool.in.Put(t.in)
-		t.in = nil
-	}
+	t.release()
 	if len(t.partial) == 0 {
 		t.partial = nil
 	}
@@ -266,11 +355,22 @@ func (t *transport) closeWrite(tcp *net.TCPConn) error {
 	return tcp.CloseWrite()
 }
 
-// close closes the socket without waiting; a client with TLS is told before, if it can be.
+// close ends the connection in both directions without waiting, and wakes its reader; a client with TLS is
+// told before, if it can be. The reader frees the socket: net.Conn.Close waits for a reader that is in pump,
+// and whoever closes a connection may hold what that one waits for.
 func (t *transport) close() {
 	if l := t.tls.Load(); l != nil {
 		_ = l.tls.Close() // closes the socket too, and never waits: see tlsLayer
 		return
 	}
-	_ = t.nc.Close() // the socket is done with either way
+	if t.raw == nil {
+		t.free()
+		return
+	}
+	_ = t.raw.Control(func(fd uintptr) { // the socket is done with either way
+		_ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR)
+	})
 }
+
+// free gives the socket back to the system.
+func (t *transport) free() { _ = t.nc.Close() }
