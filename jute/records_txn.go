@@ -1,5 +1,7 @@
 package jute
 
+import "slices"
+
 // TxnHeader starts every transaction.
 type TxnHeader struct {
 	ClientID SessionID
@@ -158,8 +160,9 @@ func (o OpCode) inMulti() bool {
 
 // decodeCloseSession tells a body from none. Servers before 3.6, and later ones with
 // zookeeper.closeSessionTxn.enabled=false, write none, but may write a digest: 12 bytes that start with
-// its version 2. As a vector those would be two empty paths, which no server writes. (Java's
-// SerializeUtils goes by its own setting and takes such a digest for paths under the default one.)
+// its version 2. As a vector those would be two empty paths, which no server writes and which are refused,
+// so that no body is ever taken for a digest. (Java's SerializeUtils goes by its own setting and takes such a
+// digest for paths under the default one.)
 func (t *Txn) decodeCloseSession(d *Decoder) {
 	first, ok := d.peekInt32()
 	if d.Remaining() == 0 || ok && d.Remaining() == DigestBytes && first == DigestVersion {
@@ -167,6 +170,9 @@ func (t *Txn) decodeCloseSession(d *Decoder) {
 	}
 	if t.Paths = d.Strings(); t.Paths == nil {
 		t.Paths = []string{} // null: there is a body, with nothing to delete
+	}
+	if slices.Contains(t.Paths, "") {
+		d.Fail("closeSession: empty path")
 	}
 }
 
