@@ -154,8 +154,9 @@ func testOperatorLingers(t *testing.T, start starter) {
 func TestUnreadEvents(t *testing.T) { bothWays(t, testUnreadEvents) }
 
 func testUnreadEvents(t *testing.T, start starter) {
-	r := start(t)
-	w, slow, good := r.connect(), r.connect(), r.connect()
+	r := start(t, "maxSessionTimeout=600000")
+	// Nobody pings: on a slow machine, with the race detector, this takes a minute.
+	w, slow, good := r.connectFor(600_000), r.connectFor(600_000), r.connectFor(600_000)
 	name := "/" + strings.Repeat("n", 400_000)
 	w.ok(jute.OpCreate, create(name, "", 0))
 	watch := jute.PathTypeRequest{Path: name, Type: jute.AddWatchPersistent}
