@@ -82,3 +82,45 @@ func TestQueueBehindStuckDisk(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowSync: a write is neither answered nor shown to anybody while its sync is under way, however long that
+// takes, and a sync that takes too long is counted.
+func TestSlowSync(t *testing.T) {
+	fs, shut, release := stuckDisk(t)
+	const threshold = 20 * time.Millisecond
+	r := newRig(t, fs, "fsync.warningthresholdms=20")
+	r.open()
+	c, other := r.connect(), r.connect()
+	c.ok(jute.OpCreate, create("/a", "old", 0))
+	shut()
+	defer release()
+	answered := make(chan error, 1)
+	go func() { // ends with the reply
+		rep, err := c.try(jute.OpSetData, setData("/a", "new", -1))
+		if err == nil && rep.Err != jute.CodeOk {
+			err = rep.Err
+		}
+		answered <- err
+	}()
+	for since := time.Now(); time.Since(since) < 2*threshold; {
+		if data := string(other.ok(jute.OpGetData, read("/a", false)).Buffer()); data != "old" {
+			t.Fatalf("a write that is not durable shows: %q", data)
+		}
+		select {
+		case err := <-answered:
+			t.Fatal("answered before its sync:", err)
+		default:
+		}
+	}
+	before := r.node.Metrics().Server.FsyncThresholdExceeded.Value()
+	release()
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+	if data := string(other.ok(jute.OpGetData, read("/a", false)).Buffer()); data != "new" {
+		t.Errorf("%q after the answer", data)
+	}
+	if n := r.node.Metrics().Server.FsyncThresholdExceeded.Value(); n <= before {
+		t.Errorf("%d syncs over the threshold, %d before", n, before)
+	}
+}
