@@ -21,6 +21,8 @@
 //	load       10,000 sessions, 200,000 watches, slow what other clients notice, and what is left
 //	           readers, overload, a node of very many
 //	           children
+//	crash      SIGKILL under load, power cuts by      what was acknowledged, node by node; the digest
+//	           copies of a live disk, full disks
 //	snapshot   snapshots by HTTP and as files, ours   the tree, node by node, and by Java's own tools
 //	           into Java's server and the reverse
 //	cclient    the C client 3.8 (libzookeeper_mt)     the client's API; the tests pass on Apache ZooKeeper
@@ -64,6 +66,7 @@
 // conf/testdata/jaas.txt, `java Mechanism.java SEED COUNT` for
 // server/auth/digestmd5/testdata/jdk.txt.
 //
+// bench is a program: it measures both servers beside each other (make compare).
 // harness starts either server and speaks raw bytes; control adds the settings
 // that the client suites share, a proxy that cuts connections, and HTTP
 // commands by which tests in Python and Java restart the server.
