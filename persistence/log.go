@@ -333,13 +333,15 @@ func (l *Log) Close() error {
 			l.closeErr = err
 			return
 		}
-		// A last durable mark, so that the final entries are proven like all others.
-		mark := make([]byte, durableMarkLen)
-		putDurableMark(mark, uint64(l.lastLogged.Load()))
-		err := l.db.LogData(mark, pebble.Sync)
-		err = errors.Join(err, l.db.Close())
-		l.cache.Unref()
-		l.closeErr = errors.Join(err, l.lock.Close())
+		l.closeErr = l.fail.unlessFailed(func() error {
+			// A last durable mark, so that the final entries are proven like all others.
+			mark := make([]byte, durableMarkLen)
+			putDurableMark(mark, uint64(l.lastLogged.Load()))
+			err := l.db.LogData(mark, pebble.Sync)
+			err = errors.Join(err, l.db.Close())
+			l.cache.Unref()
+			return errors.Join(err, l.lock.Close())
+		})
 	})
 	return l.closeErr
 }

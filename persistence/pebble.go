@@ -74,6 +74,19 @@ func (f *failure) get() error {
 	return f.err
 }
 
+// unlessFailed runs f, and leaves it behind when the store fails meanwhile: a write that fails holds the
+// goroutine that met it, and so whoever waits for it inside Pebble. The process has to end then.
+func (f *failure) unlessFailed(run func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- run() }() // ends with run, or with the process
+	select {
+	case err := <-done:
+		return err
+	case <-f.done:
+		return f.get()
+	}
+}
+
 // pebbleLogger passes what Pebble says to slog. Pebble's Fatalf may not return; the default one ends
 // the process at once, without our message and exit code. Ours reports the failure and holds the
 // calling goroutine, so that Pebble does nothing more, until the server has ended the process.

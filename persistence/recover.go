@@ -67,6 +67,15 @@ type Recovered struct {
 // Close closes both, the state first: it is never ahead of the log (I8).
 func (r *Recovered) Close() error { return errors.Join(r.State.Close(), r.Log.Close()) }
 
+// Explain makes an operator's message of an error of a start on these stores, if one of them has failed
+// meanwhile; other errors stay as they are.
+func (r *Recovered) Explain(err error) error {
+	if r.State.fail.get() == nil && r.Log.fail.get() == nil {
+		return err
+	}
+	return (&opening{Options: r.o, fs: r.fs, logger: r.logger}).storeError("the stores can't be written to", err)
+}
+
 // StartError says why the folders can't be served, and what to do. Unless it says otherwise nothing was
 // changed in them.
 type StartError struct {

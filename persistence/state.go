@@ -277,9 +277,11 @@ func (s *State) Close() error {
 			s.closeErr = ferr
 			return
 		}
-		err = errors.Join(err, s.db.Close())
-		s.cache.Unref()
-		s.closeErr = errors.Join(err, s.lock.Close())
+		s.closeErr = s.fail.unlessFailed(func() error {
+			err := errors.Join(err, s.db.Close())
+			s.cache.Unref()
+			return errors.Join(err, s.lock.Close())
+		})
 	})
 	return s.closeErr
 }

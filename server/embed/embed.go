@@ -156,7 +156,7 @@ func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 			if n.nodes != nil {
 				n.nodes.Abandon() // its writer must not meet a closed store
 			}
-			err = errors.Join(err, n.stores.Close())
+			err = n.stores.Explain(errors.Join(err, n.stores.Close()))
 		}
 	}()
 	redone, fresh, err := n.recover()

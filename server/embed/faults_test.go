@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path"
 	"slices"
@@ -441,17 +442,7 @@ func failingRun(t *testing.T, mem *vfs.MemFS, at int, cause error) (ended bool, 
 		_ = node.Close(ctx) // a server that failed leaves its data as it is
 		failed <- err
 	}()
-	c := (&rig{t: t, node: node}).dialed()
-	acked := jute.Zxid(0)
-	if err := c.login(30000); err == nil {
-		for i := range 150 {
-			rep, err := c.try(jute.OpCreate, create(fmt.Sprint("/n", i), strings.Repeat("x", 2000), 0))
-			if err != nil {
-				break
-			}
-			acked = rep.Zxid
-		}
-	}
+	acked := createSome(t, node)
 	if hit.Load() < 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -469,11 +460,25 @@ func failingRun(t *testing.T, mem *vfs.MemFS, at int, cause error) (ended bool, 
 	return true, recheckAfter(t, mem, acked)
 }
 
-// dialed is a connection that has not logged in.
-func (r *rig) dialed() *client {
-	c := &client{t: r.t, nc: r.dial()}
-	r.t.Cleanup(func() { _ = c.nc.Close() })
-	return c
+// createSome creates nodes until it has enough, or the server ends, and tells the last zxid acknowledged.
+func createSome(t *testing.T, node *embed.Node) (acked jute.Zxid) {
+	nc, err := net.Dial("tcp", node.Addr().String())
+	if err != nil {
+		return 0 // it has ended already
+	}
+	defer func() { _ = nc.Close() }()
+	c := &client{t: t, nc: nc}
+	if c.login(30000) != nil {
+		return 0
+	}
+	for i := range 150 {
+		rep, err := c.try(jute.OpCreate, create(fmt.Sprint("/n", i), strings.Repeat("x", 2000), 0))
+		if err != nil {
+			break
+		}
+		acked = rep.Zxid
+	}
+	return acked
 }
 
 // recheckAfter looks at what is synced on a disk.
