@@ -1,8 +1,10 @@
 package embed_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -132,9 +134,31 @@ func (r *rig) bustle(round int) {
 	await(r.t, "connections to end", func() bool { return r.figures()["num_alive_connections"] == "1" }) // the one that asks
 }
 
+// aloneEnv marks the process in which a test runs alone.
+const aloneEnv = "ZK_TEST_ALONE"
+
+// alone runs the test in a process of its own, without what other tests have left behind (the stores of servers
+// that failed, among others). False tells the caller to go on: this is that process.
+func alone(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(aloneEnv) != "" {
+		return false
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprintf("-test.short=%t", testing.Short()))
+	cmd.Env = append(os.Environ(), aloneEnv+"=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return true
+}
+
 // TestNothingLeaks: after clients of all kinds have gone the server holds what it held before: goroutines,
 // descriptors, memory, watches, sessions, nodes.
 func TestNothingLeaks(t *testing.T) {
+	if alone(t) {
+		return
+	}
 	state, txns := t.TempDir(), t.TempDir() // a disk in memory would count as memory
 	r := newRig(t, vfs.Default, "tickTime=100", "minSessionTimeout=200", "maxSessionTimeout=60000")
 	r.cfg.DataDir, r.cfg.DataLogDir = state, txns
