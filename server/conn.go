@@ -119,9 +119,10 @@ func (c *conn) run() {
 	}
 	if err := c.readAll(); err != nil {
 		switch {
+		case c.gone.Load(): // closed by this side
 		case c.session == nil && isTimeout(err):
 			c.srv.met.SessionlessConnectionsExpired.Inc()
-		case !c.gone.Load(): // not closed by this side
+		default:
 			c.srv.met.ConnectionDropCount.Inc()
 		}
 	}

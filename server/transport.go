@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 const (
@@ -228,7 +229,7 @@ func (t *transport) ended() bool {
 	if err == syscall.EAGAIN {
 		t.unsure.Store(false) // an end that comes from now on wakes the reader
 	}
-	return err == nil && n == 0
+	return err == nil && n == 0 || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
 }
 
 // grow makes room behind the begin of a large frame. The buffer grows with what has come, not with what was
@@ -370,6 +371,8 @@ func (t *transport) close() {
 	_ = t.raw.Control(func(fd uintptr) { // the socket is done with either way
 		_ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR)
 	})
+	// That wakes nobody when the client has reset the connection before, and the reader has had the edge of it.
+	_ = t.nc.SetDeadline(time.Unix(1, 0))
 }
 
 // free gives the socket back to the system.

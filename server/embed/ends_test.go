@@ -41,3 +41,24 @@ func TestEndBehindBytes(t *testing.T) {
 		}
 	})
 }
+
+// TestCloseAfterReset closes servers whose clients have reset their connections together with their last
+// requests: no reader stays behind.
+func TestCloseAfterReset(t *testing.T) {
+	for range 10 {
+		r := start(t)
+		all := make([]*client, 30)
+		for k := range all {
+			all[k] = r.connect()
+		}
+		together(len(all), func(k int) {
+			c := all[k]
+			if err := c.nc.(*net.TCPConn).SetLinger(0); err != nil {
+				t.Error(err)
+			}
+			c.send(jute.OpGetData, read("/", true))
+			_ = c.nc.Close() // with a reset
+		})
+		r.close()
+	}
+}
