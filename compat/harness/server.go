@@ -88,6 +88,7 @@ type Server struct {
 	Dir  string // holds zoo.cfg, the data and the log
 
 	opts   Options
+	member *member // nil for a standalone server
 	log    *logFile
 	mu     sync.Mutex
 	cmd    *exec.Cmd     // guarded by mu; nil when not running
@@ -129,19 +130,10 @@ func (e *ExitError) Error() string {
 // goroutine of the test. The server ends, and its folder goes, with the test; if the test failed, the
 // end of the server's output is logged first.
 func Start(t T, k Kind, o Options) (*Server, error) {
-	dir, err := os.MkdirTemp("", "zk-compat-"+k.String()+"-")
+	s, err := newServer(t, k, o)
 	if err != nil {
-		return nil, fmt.Errorf("harness: making a folder: %w", err)
+		return nil, err
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &Server{Kind: k, Dir: dir, opts: o, log: &logFile{}}
-	t.Cleanup(func() {
-		s.Kill()
-		s.keepLog(t)
-		if t.Failed() {
-			t.Logf("output of the %s server (%s):\n%s", k, s.Addr, s.log.tail(8<<10))
-		}
-	})
 	// A port that was free a moment ago may be taken when the server binds it.
 	for try := 0; ; try++ {
 		if err := s.writeConfig(); err != nil {
@@ -156,6 +148,24 @@ func Start(t T, k Kind, o Options) (*Server, error) {
 		}
 		s.log.reset()
 	}
+}
+
+// newServer makes a server's folder and arranges for its end.
+func newServer(t T, k Kind, o Options) (*Server, error) {
+	dir, err := os.MkdirTemp("", "zk-compat-"+k.String()+"-")
+	if err != nil {
+		return nil, fmt.Errorf("harness: making a folder: %w", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s := &Server{Kind: k, Dir: dir, opts: o, log: &logFile{}}
+	t.Cleanup(func() {
+		s.Kill()
+		s.keepLog(t)
+		if t.Failed() {
+			t.Logf("output of the %s server (%s):\n%s", s.Kind, s.Addr, s.log.tail(8<<10))
+		}
+	})
+	return s, nil
 }
 
 // LogsEnv names a folder that gets the output of every server, whether its test failed or not.
@@ -173,17 +183,26 @@ func (s *Server) keepLog(t T) {
 }
 
 func (s *Server) writeConfig() error {
-	port, err := FreePort()
-	if err != nil {
-		return err
+	if s.member != nil {
+		if err := s.memberConfig(); err != nil {
+			return err
+		}
+	} else {
+		port, err := FreePort()
+		if err != nil {
+			return err
+		}
+		s.Port = port
+		s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
-	s.Port = port
-	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	// Later lines win, so the caller's come last. Java keeps log files small for a test this way; we
 	// ignore the key.
 	lines := []string{
-		"clientPort=" + strconv.Itoa(port), "dataDir=" + filepath.Join(s.Dir, "data"), "tickTime=2000",
+		"clientPort=" + strconv.Itoa(s.Port), "dataDir=" + filepath.Join(s.Dir, "data"), "tickTime=2000",
 		"admin.enableServer=false", "preAllocSize=1024",
+	}
+	if s.member != nil {
+		lines = append(lines, s.member.lines()...)
 	}
 	lines = append(lines, s.opts.Config...)
 	text := strings.Join(lines, "\n") + "\n"
@@ -222,7 +241,23 @@ func (s *Server) command() (*exec.Cmd, error) {
 	return cmd, nil
 }
 
+// launch starts the process and waits until the server serves.
 func (s *Server) launch() error {
+	if err := s.Launch(); err != nil {
+		return err
+	}
+	if err := s.AwaitServing(); err != nil {
+		s.Kill()
+		return err
+	}
+	return nil
+}
+
+// Launch starts the process and does not wait: a member of an ensemble serves with others only.
+func (s *Server) Launch() error {
+	if s.PID() != 0 {
+		return errors.New("harness: start of a running server")
+	}
 	cmd, err := s.command()
 	if err != nil {
 		return err
@@ -240,14 +275,15 @@ func (s *Server) launch() error {
 		_ = cmd.Wait()
 		close(exited)
 	}()
-	if err := s.waitReady(cmd, exited); err != nil {
-		s.Kill()
-		return err
-	}
 	return nil
 }
 
-func (s *Server) waitReady(cmd *exec.Cmd, exited <-chan struct{}) error {
+// AwaitServing waits until the server serves. An ExitError says that its process has ended.
+func (s *Server) AwaitServing() error {
+	cmd, exited := s.process()
+	if cmd == nil {
+		return errors.New("harness: waiting for a server that is not running")
+	}
 	deadline := time.Now().Add(startTimeout)
 	for {
 		err := s.probe()
@@ -269,7 +305,7 @@ func (s *Server) waitReady(cmd *exec.Cmd, exited <-chan struct{}) error {
 func (s *Server) probe() error {
 	// The word first: it leaves no trace, and what reaches Java while it is starting can stay unanswered.
 	out, err := fourLetter(s.Addr, "srvr", probeTimeout)
-	if err == nil && !strings.Contains(out, "Mode: standalone") {
+	if err == nil && !s.serves(out) {
 		err = fmt.Errorf("harness: srvr says %q", out)
 	}
 	if err != nil || s.opts.Ready == ReadyFourLetter {
@@ -288,6 +324,14 @@ func (s *Server) probe() error {
 	}
 	_, err = c.ReadFrame(5 * time.Second)
 	return err
+}
+
+// serves tells whether the answer to srvr is that of a server in office.
+func (s *Server) serves(answer string) bool {
+	if s.member == nil {
+		return strings.Contains(answer, "Mode: standalone")
+	}
+	return strings.Contains(answer, "Mode: leader") || strings.Contains(answer, "Mode: follower") || strings.Contains(answer, "Mode: observer")
 }
 
 // Stop asks the server to end (SIGTERM) and waits until it has; a server that does not is killed and
