@@ -45,21 +45,7 @@ func (h *FileHeader) Decode(d *Decoder) {
 }
 
 // SnapshotSession is a session in a snapshot. (Java: SerializeUtils.serializeSnapshot)
-type SnapshotSession struct {
-	SessionID     SessionID
-	TimeoutMillis int32
-}
-
-// Append appends the record.
-func (s *SnapshotSession) Append(b []byte) []byte {
-	return AppendInt32(AppendInt64(b, int64(s.SessionID)), s.TimeoutMillis)
-}
-
-// Decode reads the record.
-func (s *SnapshotSession) Decode(d *Decoder) {
-	s.SessionID = SessionID(d.Int64())
-	s.TimeoutMillis = d.Int32()
-}
+type SnapshotSession = SessionTimeout
 
 // SnapshotACL is an entry of a snapshot's ACL cache. (Java: ReferenceCountedACLCache)
 type SnapshotACL struct {
