@@ -80,8 +80,10 @@ func (c *conn) begun(ses *session.Session) bool {
 	}
 	c.session = ses
 	c.sid.Store(int64(ses.ID()))
+	// A shutdown marks the connection before it sets the deadline that wakes the reader: either it is seen here,
+	// or that deadline comes after this one.
 	_ = c.nc.SetReadDeadline(time.Time{}) // a closed socket tells at the next read
-	return true
+	return !c.gone.Load()
 }
 
 // renew takes up a session again.
