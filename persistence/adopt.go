@@ -18,11 +18,13 @@ import (
 // built in a side folder, zk-state-<n+1>, beside the one that is served. Adopt makes it the one that
 // counts, by one synced batch in the log:
 //
-//	side folder filled, flushed | batch: liveState, completeFrom | old entries excised, old folder removed
+//	side folder filled, flushed | batch: liveState, completeFrom, epochs, emptied | old entries excised,
+//	emptied deleted, old folder removed
 //
 // A crash before the batch leaves the old history, whole, and a folder that the next start removes. A crash
-// after it leaves the new one, and entries and a folder that the next start removes. Nothing is removed
-// before the batch is durable.
+// after it leaves the new one, and entries and a folder that the next start removes: emptied says that
+// no entry counts, wherever it lies beside the new base. Nothing is removed before the batch is durable, and
+// nothing is appended while emptied is there.
 
 // NewSide makes a state store in a side folder, empty but for its identity. It ends with Adopt or Discard.
 func (r *Recovered) NewSide() (*State, error) {
@@ -68,9 +70,23 @@ func (r *Recovered) Discard(side *State) error {
 //
 // An error leaves everything as it was, unless it is the log's failure, after which the process has to end.
 func (r *Recovered) Adopt(side *State, base jute.Zxid) (old *State, err error) {
-	l := r.Log
-	if last := jute.Zxid(l.LastLogged()); base < last {
+	if last := jute.Zxid(r.Log.LastLogged()); base < last {
 		return nil, fmt.Errorf("persistence: adopt a state at %v: the log ends at %v", base, last)
+	}
+	return r.adopt(side, base, r.Log.CurrentEpoch())
+}
+
+// AdoptFromLeader is Adopt for what an established leader has sent by SNAP, with the epoch of its NEWLEADER
+// as currentEpoch in the same step. base may lie anywhere: a log that goes on beyond it holds what was never
+// committed, and loses it. An epoch lower than currentEpoch is ErrEpoch.
+func (r *Recovered) AdoptFromLeader(side *State, base jute.Zxid, epoch int64) (old *State, err error) {
+	return r.adopt(side, base, epoch)
+}
+
+func (r *Recovered) adopt(side *State, base jute.Zxid, epoch int64) (old *State, err error) {
+	l := r.Log
+	if epoch < l.CurrentEpoch() {
+		return nil, fmt.Errorf("%w: current %d; it is at %d", ErrEpoch, epoch, l.CurrentEpoch())
 	}
 	// I3 and the check of a start: the state is at the zxid the log begins after.
 	if err := side.NewBatch(0).Commit(Applied(base)); err != nil {
@@ -79,10 +95,10 @@ func (r *Recovered) Adopt(side *State, base jute.Zxid) (old *State, err error) {
 	if err := side.Flush(); err != nil {
 		return nil, err
 	}
-	if err := l.restart(r.fs.PathBase(side.o.Dir), base); err != nil {
+	if err := l.restart(r.fs.PathBase(side.o.Dir), base, epoch); err != nil {
 		return nil, err
 	}
-	side.logged = l.LastLogged
+	side.logged, l.applied = l.LastLogged, side.Applied
 	old, r.State = r.State, side
 	return old, nil
 }
@@ -92,42 +108,54 @@ func (r *Recovered) Adopt(side *State, base jute.Zxid) (old *State, err error) {
 func (l *Log) Drain() error { return l.pipe.drain() }
 
 // restart names the live state and begins the log after base, in one synced batch.
-func (l *Log) restart(live string, base jute.Zxid) error {
+func (l *Log) restart(live string, base jute.Zxid, epoch int64) error {
 	l.history.purgeMu.Lock()
 	defer l.history.purgeMu.Unlock()
 	l.epochMu.Lock()
 	defer l.epochMu.Unlock()
-	// What is dropped and what comes must not share a table: see exciseOld.
-	err := l.db.Flush()
-	if err == nil {
-		b := l.db.NewBatch()
-		err = errors.Join(b.Set(metaKey(metaLiveState), []byte(live), nil), b.Set(metaKey(metaCompleteFrom), encodeInt64(int64(base)), nil))
-		if err == nil {
-			err = l.db.Apply(b, pebble.Sync)
+	accepted := max(l.AcceptedEpoch(), epoch)
+	err := l.fail.unlessFailed(func() error {
+		// What is dropped and what comes must not share a table: see empty.
+		if err := l.db.Flush(); err != nil {
+			return err
 		}
-	}
+		b := l.db.NewBatch()
+		err := errors.Join(putEpochs(b, accepted, epoch), b.Set(metaKey(metaLiveState), []byte(live), nil),
+			b.Set(metaKey(metaCompleteFrom), encodeInt64(int64(base)), nil), b.Set(metaKey(metaEmptied), nil, nil))
+		if err != nil {
+			return err
+		}
+		return l.db.Apply(b, pebble.Sync)
+	})
 	if err != nil {
 		return fmt.Errorf("persistence: adopt %s at %v: %w", live, base, err)
 	}
-	l.base = base
-	l.lastLogged.Store(int64(base))
+	l.epochs.accepted.Store(accepted)
+	l.epochs.current.Store(epoch)
+	l.history.restart(base, func() {
+		l.base = base
+		l.lastLogged.Store(int64(base))
+	})
 	l.pipe.restart(base)
-	l.history.restart(base)
-	err = l.tidyMeta()
-	if err == nil {
-		err = l.exciseOld()
-	}
-	if err != nil {
-		l.logger.Warn("old entries of the log stay on the disk until the next start", "err", err)
+	if err := l.fail.unlessFailed(l.empty); err != nil {
+		l.fail.fail(err) // an entry appended now would be dropped by the next start
+		return err
 	}
 	return nil
 }
 
-// exciseOld frees what is left of entries up to base. Readers that have an iterator keep it.
-func (l *Log) exciseOld() error {
-	err := l.db.Excise(context.Background(), pebble.KeyRange{Start: entryKey(0), End: entryKey(l.base + 1)})
+// empty drops all entries after an adoption, now or at the start after a crash. Readers that have an iterator
+// keep them.
+func (l *Log) empty() error {
+	err := l.db.Excise(context.Background(), pebble.KeyRange{Start: entryKey(0), End: []byte{keyEntry + 1}})
+	if err == nil {
+		err = l.db.Delete(metaKey(metaEmptied), pebble.Sync)
+	}
+	if err == nil {
+		err = l.tidyMeta()
+	}
 	if err != nil {
-		return fmt.Errorf("persistence: drop the log up to %v: %w", l.base, err)
+		return fmt.Errorf("persistence: drop the log before %v: %w", l.base, err)
 	}
 	return nil
 }

@@ -2,10 +2,10 @@
 //
 // What it does: writes proposals durably in zxid order (Log), keeps the tree as it was at one zxid
 // (State), checks at a start that the two belong together and that nothing acknowledged is missing
-// (Open), frees what is no longer needed of the log (Purger), shows the state as it was at one mark while
-// it goes on (StateSnapshot), and exchanges it for another (Adopt). What it does not: it knows no
-// transaction, no node record and no session rule; values are bytes here. persistence/nodestore puts
-// the tree on top of State.
+// (Open), frees what is no longer needed of the log (Purger), cuts off its end (Truncate), reads it for
+// learners (LogCursor), shows the state as it was at one mark while it goes on (StateSnapshot), and
+// exchanges it for another (Adopt). What it does not: it knows no transaction, no node record and no
+// session rule; values are bytes here. persistence/nodestore puts the tree on top of State.
 //
 // # Folders
 //
@@ -19,7 +19,7 @@
 // # Keys of the log
 //
 //	'm' name                    meta: format, storeID, serverID, acceptedEpoch, currentEpoch,
-//	                            liveState, completeFrom
+//	                            liveState, completeFrom, emptied
 //	'z' zxid (8 bytes, big-endian)   the proposal's bytes, as the leader proposes them
 //
 // Each write to the log also carries, in Pebble's WAL only, a durable mark ('D', zxid): "when this was
@@ -59,6 +59,8 @@
 //	fault                                  outcome                                         test
 //	power cut at any write, sync, rename   nothing acknowledged lost, every figure fits    embed TestPersistPoints, TestPowerCuts
 //	kill -9 under load                     the same                                        compat/crash TestKill
+//	power cut at any step of TRUNC, DIFF,  the old history whole, or the new one whole     TestTruncateCrash,
+//	SNAP and their epochs                                                                  TestAdoptFromLeaderCrash
 //	power cut of a mounted ext4 disk       the same                                        compat/crash TestPowerCut
 //	failed write or sync, ENOSPC, EIO,     a start is refused (exit code 3); a server      embed TestFailedWrites, TestFailedSync
 //	read-only disk                         ends with the reason; nothing is tried again
@@ -78,9 +80,18 @@
 // synced (or is gone) looks like one whose end was never written, as long as the state is not further on. Disks that
 // keep their word don't do that.
 //
+// # In an ensemble
+//
+// A TRUNC drops the end of the log in one synced step (Truncate), a SNAP replaces state and log in one
+// (AdoptFromLeader), and a DIFF is entries with currentEpoch behind them (SetCurrentEpoch); a crash in any of
+// them leaves one whole history with the epoch that belongs to it. LastLogged is what votes with, and after
+// a SNAP it is the SNAP's zxid until an entry follows. A leader chooses between the three from Floor,
+// CompleteFrom and BytesAfter, and sends from a LogCursor, which reads in short runs: it keeps what it
+// still needs from the purge, and never holds an iterator or a Pebble snapshot between two calls.
+//
 // # Who owns what
 //
-// Append belongs to one owner. The appender and the syncer goroutines end at Close; the state's flush
+// Append belongs to one owner, and so do Drain, Truncate, SetCurrentEpoch and Adopt. The appender and the syncer goroutines end at Close; the state's flush
 // waiter likewise. Everything else may be called from anywhere. Callbacks run without a lock held.
 //
 // Rules come from the design's invariants I3, I5, I6, I8 and I9, and from Java's FileTxnLog,

@@ -39,6 +39,7 @@ const (
 	metaCurrentEpoch  = "currentEpoch"  // log
 	metaLiveState     = "liveState"     // log: name of the state folder that counts
 	metaCompleteFrom  = "completeFrom"  // log: see Log.CompleteFrom
+	metaEmptied       = "emptied"       // log: there while no entry counts; see Recovered.Adopt
 
 	metaApplied = "applied" // state: carried by every Commit
 )

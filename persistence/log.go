@@ -109,6 +109,9 @@ type Log struct {
 	// entries up to it are none. Guarded by history.purgeMu after Open.
 	base jute.Zxid
 
+	// applied, if set, is the state's mark below which nothing may be cut off (I8); owned by the owner.
+	applied func() Applied
+
 	pipe    pipeline
 	history history
 
@@ -177,17 +180,20 @@ func (l *Log) open() error {
 		}
 		to.Store(v)
 	}
+	if _, emptied, err := getMeta(db, metaEmptied); err != nil {
+		return err
+	} else if emptied { // a crash came before the end of an adoption
+		if err := l.empty(); err != nil {
+			return err
+		}
+	}
 	first, last, err := firstAndLast(db, l.base)
 	if err != nil {
 		return err
 	}
 	l.lastLogged.Store(int64(max(last, l.base)))
 	l.pipe.init(l, max(last, l.base))
-	leftover, err := l.history.load(db, l.base, first)
-	if err == nil && leftover {
-		err = l.exciseOld() // a crash came before the end of an adoption
-	}
-	return err
+	return l.history.load(db, l.base, first)
 }
 
 // pebbleOptions tune the store for entries that are written once in order, read rarely, and dropped
@@ -283,15 +289,18 @@ func (l *Log) CompleteFrom() jute.Zxid {
 // at or before CompleteFrom is ErrPurged (but the first entry itself may be read); fn's error ends it
 // and is returned. A purge during Read does no harm: the iterator keeps its tables.
 func (l *Log) Read(from jute.Zxid, fn func(zxid jute.Zxid, b []byte) error) (err error) {
-	upTo := jute.Zxid(l.lastLogged.Load())
-	if from > upTo {
-		return nil
-	}
+	var upTo jute.Zxid
 	// The iterator is made under the purge lock, so that what is checked is what it will find.
-	it, err := l.history.pinned(from, func() (*pebble.Iterator, error) {
+	it, err := l.history.iterator(func() (*pebble.Iterator, error) {
+		if upTo = jute.Zxid(l.lastLogged.Load()); from > upTo {
+			return nil, nil
+		}
+		if err := l.history.goneLocked(from); err != nil {
+			return nil, err
+		}
 		return l.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(from), UpperBound: entryKey(upTo + 1)})
 	})
-	if err != nil {
+	if err != nil || it == nil {
 		return err
 	}
 	defer func() {

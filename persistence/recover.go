@@ -197,7 +197,7 @@ func (o *opening) open() (r *Recovered, err error) {
 	if err := o.checkPair(); err != nil {
 		return nil, err
 	}
-	o.state.logged = o.log.LastLogged
+	o.state.logged, o.log.applied = o.log.LastLogged, o.state.Applied
 	r = &Recovered{Log: o.log, State: o.state, StoreID: o.id, Fresh: fresh, o: o.Options, fs: o.fs, logger: o.logger}
 	if err := r.removeOthers(); err != nil {
 		o.logger.Warn("folders left over can't be removed", "dir", o.DataDir, "err", err)
