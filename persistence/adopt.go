@@ -18,13 +18,14 @@ import (
 // built in a side folder, zk-state-<n+1>, beside the one that is served. Adopt makes it the one that
 // counts, by one synced batch in the log:
 //
-//	side folder filled, flushed | batch: liveState, completeFrom, epochs, emptied | old entries excised,
-//	emptied deleted, old folder removed
+//	side folder filled, flushed | batch: liveState, completeFrom, epochs, emptied, proposals that came
+//	with the state | old entries excised | batch: those proposals become entries, emptied deleted |
+//	old folder removed
 //
-// A crash before the batch leaves the old history, whole, and a folder that the next start removes. A crash
-// after it leaves the new one, and entries and a folder that the next start removes: emptied says that
-// no entry counts, wherever it lies beside the new base. Nothing is removed before the batch is durable, and
-// nothing is appended while emptied is there.
+// A crash before the first batch leaves the old history, whole, and a folder that the next start removes.
+// A crash after it leaves the new one, and entries and a folder that the next start removes: emptied says
+// that no entry counts, wherever it lies beside the new base. Nothing is removed before the first batch is
+// durable, and nothing is appended while emptied is there.
 
 // NewSide makes a state store in a side folder, empty but for its identity. It ends with Adopt or Discard.
 func (r *Recovered) NewSide() (*State, error) {
@@ -73,20 +74,28 @@ func (r *Recovered) Adopt(side *State, base jute.Zxid) (old *State, err error) {
 	if last := jute.Zxid(r.Log.LastLogged()); base < last {
 		return nil, fmt.Errorf("persistence: adopt a state at %v: the log ends at %v", base, last)
 	}
-	return r.adopt(side, base, r.Log.CurrentEpoch())
+	return r.adopt(side, base, r.Log.CurrentEpoch(), nil)
 }
 
-// AdoptFromLeader is Adopt for what an established leader has sent by SNAP, with the epoch of its NEWLEADER
-// as currentEpoch in the same step. base may lie anywhere: a log that goes on beyond it holds what was never
-// committed, and loses it. An epoch lower than currentEpoch is ErrEpoch.
-func (r *Recovered) AdoptFromLeader(side *State, base jute.Zxid, epoch int64) (old *State, err error) {
-	return r.adopt(side, base, epoch)
+// AdoptFromLeader is Adopt for what a leader has sent by SNAP, with the epoch of its NEWLEADER as
+// currentEpoch in the same step. base may lie anywhere: a log that goes on beyond it holds what was never
+// committed, and loses it. tail is what the leader has proposed after base without a COMMIT; it is in the log
+// when this returns, by the same step: this server may have acknowledged it in an earlier try of the same
+// epoch, when it was in the log that is dropped now. An epoch lower than currentEpoch is ErrEpoch.
+func (r *Recovered) AdoptFromLeader(side *State, base jute.Zxid, epoch int64, tail []Entry) (old *State, err error) {
+	return r.adopt(side, base, epoch, tail)
 }
 
-func (r *Recovered) adopt(side *State, base jute.Zxid, epoch int64) (old *State, err error) {
+func (r *Recovered) adopt(side *State, base jute.Zxid, epoch int64, tail []Entry) (old *State, err error) {
 	l := r.Log
 	if epoch < l.CurrentEpoch() {
 		return nil, fmt.Errorf("%w: current %d; it is at %d", ErrEpoch, epoch, l.CurrentEpoch())
+	}
+	for i, last := 0, base; i < len(tail); i++ {
+		if !Follows(last, tail[i].Zxid) {
+			return nil, fmt.Errorf("%w: %v after %v", ErrOrder, tail[i].Zxid, last)
+		}
+		last = tail[i].Zxid
 	}
 	// I3 and the check of a start: the state is at the zxid the log begins after.
 	if err := side.NewBatch(0).Commit(Applied(base)); err != nil {
@@ -95,7 +104,7 @@ func (r *Recovered) adopt(side *State, base jute.Zxid, epoch int64) (old *State,
 	if err := side.Flush(); err != nil {
 		return nil, err
 	}
-	if err := l.restart(r.fs.PathBase(side.o.Dir), base, epoch); err != nil {
+	if err := l.restart(r.fs.PathBase(side.o.Dir), base, epoch, tail); err != nil {
 		return nil, err
 	}
 	side.logged, l.applied = l.LastLogged, side.Applied
@@ -108,7 +117,7 @@ func (r *Recovered) adopt(side *State, base jute.Zxid, epoch int64) (old *State,
 func (l *Log) Drain() error { return l.pipe.drain() }
 
 // restart names the live state and begins the log after base, in one synced batch.
-func (l *Log) restart(live string, base jute.Zxid, epoch int64) error {
+func (l *Log) restart(live string, base jute.Zxid, epoch int64, tail []Entry) error {
 	l.history.purgeMu.Lock()
 	defer l.history.purgeMu.Unlock()
 	l.epochMu.Lock()
@@ -122,6 +131,9 @@ func (l *Log) restart(live string, base jute.Zxid, epoch int64) error {
 		b := l.db.NewBatch()
 		err := errors.Join(putEpochs(b, accepted, epoch), b.Set(metaKey(metaLiveState), []byte(live), nil),
 			b.Set(metaKey(metaCompleteFrom), encodeInt64(int64(base)), nil), b.Set(metaKey(metaEmptied), nil, nil))
+		for i := range tail {
+			err = errors.Join(err, b.Set(tailKey(tail[i].Zxid), tail[i].Bytes, nil))
+		}
 		if err != nil {
 			return err
 		}
@@ -136,28 +148,58 @@ func (l *Log) restart(live string, base jute.Zxid, epoch int64) error {
 		l.base = base
 		l.lastLogged.Store(int64(base))
 	})
-	l.pipe.restart(base)
 	if err := l.fail.unlessFailed(l.empty); err != nil {
 		l.fail.fail(err) // an entry appended now would be dropped by the next start
 		return err
 	}
+	last := base
+	for i := range tail {
+		last = tail[i].Zxid
+		l.history.add(last, last, len(tail[i].Bytes))
+	}
+	l.lastLogged.Store(int64(last))
+	l.pipe.restart(last)
 	return nil
 }
 
-// empty drops all entries after an adoption, now or at the start after a crash. Readers that have an iterator
-// keep them.
+// empty drops all entries after an adoption, and puts those in their place that came with it; now, or at the
+// start after a crash. Readers that have an iterator keep what they see.
 func (l *Log) empty() error {
 	err := l.db.Excise(context.Background(), pebble.KeyRange{Start: entryKey(0), End: []byte{keyEntry + 1}})
 	if err == nil {
-		err = l.db.Delete(metaKey(metaEmptied), pebble.Sync)
+		err = l.takeTail()
 	}
 	if err == nil {
 		err = l.tidyMeta()
 	}
+	if err == nil {
+		err = l.db.Excise(context.Background(), pebble.KeyRange{Start: []byte{keyTail}, End: []byte{keyTail + 1}})
+	}
 	if err != nil {
-		return fmt.Errorf("persistence: drop the log before %v: %w", l.base, err)
+		return fmt.Errorf("persistence: drop the log before an adopted state: %w", err)
 	}
 	return nil
+}
+
+// takeTail makes entries of the proposals that came with an adopted state.
+func (l *Log) takeTail() error {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{keyTail}, UpperBound: []byte{keyTail + 1}})
+	if err != nil {
+		return err
+	}
+	b := l.db.NewBatch()
+	for it.First(); it.Valid() && err == nil; it.Next() {
+		var v []byte
+		if v, err = it.ValueAndErr(); err != nil {
+			break
+		}
+		k := append([]byte{keyEntry}, it.Key()[1:]...)
+		err = errors.Join(b.Set(k, v, nil), b.Delete(it.Key(), nil))
+	}
+	if err = errors.Join(err, it.Close(), b.Delete(metaKey(metaEmptied), nil)); err != nil {
+		return err
+	}
+	return l.db.Apply(b, pebble.Sync)
 }
 
 // stateDirs lists the folders of states in a data folder, but for those that a crash left unfinished.

@@ -21,6 +21,7 @@
 //	'm' name                    meta: format, storeID, serverID, acceptedEpoch, currentEpoch,
 //	                            liveState, completeFrom, emptied
 //	'z' zxid (8 bytes, big-endian)   the proposal's bytes, as the leader proposes them
+//	't' zxid                         the same of one that came with an adopted state, until it is a 'z'
 //
 // Each write to the log also carries, in Pebble's WAL only, a durable mark ('D', zxid): "when this was
 // written, everything up to zxid was already synced". See checkWAL for why.

@@ -11,6 +11,7 @@ import (
 const (
 	keyMeta      = 'm' // both stores
 	keyEntry     = 'z' // log: zxid
+	keyTail      = 't' // log: zxid, while metaEmptied is there
 	keyNode      = 'n' // state: parent, 0x00, name
 	keyData      = 'd' // state: the same
 	keySession   = 's' // state: session id
@@ -32,6 +33,12 @@ func putEntryKey(k []byte, z jute.Zxid) {
 func entryKey(z jute.Zxid) []byte {
 	k := make([]byte, entryKeyLen)
 	putEntryKey(k, z)
+	return k
+}
+
+func tailKey(z jute.Zxid) []byte {
+	k := entryKey(z)
+	k[0] = keyTail
 	return k
 }
 

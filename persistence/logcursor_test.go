@@ -33,7 +33,7 @@ func TestFloor(t *testing.T) {
 	floor(0, 1<<32|50, false)
 	floor(1<<32|50, 1<<32|50, true)
 	floor(1<<32|51, 1<<32|51, true)
-	if _, err := r.AdoptFromLeader(sideWith(t, r, "new"), 3<<32|7, 5); err != nil {
+	if _, err := r.AdoptFromLeader(sideWith(t, r, "new"), 3<<32|7, 5, nil); err != nil {
 		t.Fatal(err)
 	}
 	floor(3<<32|6, 3<<32|7, false)
@@ -197,7 +197,7 @@ func TestCursorCut(t *testing.T) {
 	}
 	cut(func() error { return r.Log.Truncate(3<<32|20, 0) })
 	cut(func() error {
-		_, err := r.AdoptFromLeader(sideWith(t, r, "new"), 3<<32|10, 9)
+		_, err := r.AdoptFromLeader(sideWith(t, r, "new"), 3<<32|10, 9, nil)
 		return err
 	})
 	if err := r.Close(); err != nil {

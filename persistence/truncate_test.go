@@ -227,16 +227,20 @@ func TestAdoptFromLeaderCrash(t *testing.T) {
 			c, fs := newCrashes()
 			r := epochs(t, fs, 1<<32|40)
 			c.at(0)
-			old, err := r.AdoptFromLeader(sideWith(t, r, "new"), base, 6)
+			var tail []Entry
+			first := base + 1
+			for z := first; base != lastOfEpochs && z < first+3; z++ {
+				tail = append(tail, Entry{Zxid: z, Bytes: []byte("diff")})
+			}
+			old, err := r.AdoptFromLeader(sideWith(t, r, "new"), base, 6, tail)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.at(1) // adopted
+			c.at(1) // adopted, with the tail
 			if err := r.Discard(old); err != nil {
 				t.Error(err)
 			}
-			first := base + 1
-			for z := first; z < first+5; z++ {
+			for z := first + jute.Zxid(len(tail)); z < first+5; z++ {
 				if err := r.Log.Append(Entry{Zxid: z, Bytes: []byte("diff")}); err != nil {
 					t.Fatal(err)
 				}
@@ -272,7 +276,7 @@ func TestAdoptFromLeaderCrash(t *testing.T) {
 					}
 					return nil
 				})
-				if err != nil || stage == 2 && n != 5 || r.Log.CurrentEpoch() != 6 || r.Log.AcceptedEpoch() != 6 || r.State.Applied() != Applied(base) || r.Log.CompleteFrom() != base {
+				if err != nil || n < len(tail) || stage == 2 && n != 5 || r.Log.LastLogged() != Logged(base)+Logged(n) || r.Log.CurrentEpoch() != 6 || r.Log.AcceptedEpoch() != 6 || r.State.Applied() != Applied(base) || r.Log.CompleteFrom() != base {
 					t.Errorf("the new state at %v, epochs %d and %d, %d entries: %v", jute.Zxid(r.State.Applied()), r.Log.AcceptedEpoch(), r.Log.CurrentEpoch(), n, err)
 				}
 			})
@@ -293,7 +297,10 @@ func TestEpochs(t *testing.T) {
 		t.Error(err)
 	}
 	side := sideWith(t, r, "new")
-	if _, err := r.AdoptFromLeader(side, 1, 8); !errors.Is(err, ErrEpoch) {
+	if _, err := r.AdoptFromLeader(side, 1, 8, nil); !errors.Is(err, ErrEpoch) {
+		t.Error(err)
+	}
+	if _, err := r.AdoptFromLeader(side, 1, 9, []Entry{{Zxid: 2}, {Zxid: 4}}); !errors.Is(err, ErrOrder) {
 		t.Error(err)
 	}
 	checkRoot(t, r.State, "old")
