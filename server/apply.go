@@ -71,13 +71,32 @@ func (a *applier) run(batch []Proposal, began time.Time) time.Time {
 	s.store.Applied(len(batch), last, func(b []byte) []byte { return tree.AppendCounts(b, s.tree.Counts()) })
 	s.lock.Unlock()
 	t.applied = time.Now()
-	for i := range batch {
-		s.pool.putOut(batch[i].Bytes)
-	}
+	a.arrived(batch, t.applied)
 	a.flush()
 	flushed := time.Now()
 	a.noteStop(&t, batch, flushed)
 	return flushed
+}
+
+// arrived gives back what a batch has held on its way through the log.
+func (a *applier) arrived(batch []Proposal, now time.Time) {
+	s := a.s
+	cost, alone := int64(0), time.Duration(0)
+	for i := range batch {
+		s.pool.putOut(batch[i].Bytes)
+		r, _ := batch[i].Tag.(*request)
+		if r == nil {
+			continue
+		}
+		cost += r.cost
+		if !r.sent.IsZero() {
+			alone = now.Sub(r.sent)
+		}
+	}
+	if cost > 0 {
+		s.turns.way.arrive(cost, alone, now)
+		s.turns.admit()
+	}
 }
 
 // apply does one transaction. Called under the tree lock.

@@ -36,6 +36,7 @@ type conn struct {
 	req     request          // scratch for reads that run at once
 	batch   time.Time        // when the input in hand was read
 	reads   int64            // reads done of the input in hand
+	turn    turn             // of its writes
 
 	exchange  *digestmd5.Server // the SASL exchange; nil until the client begins it
 	saslNoted bool              // a failure of it is in the log
@@ -147,6 +148,7 @@ func (c *conn) input(in []byte) bool {
 	c.srv.met.BytesReceivedCount.Add(int64(c.tr.rn))
 	c.batch = time.Now()
 	used, ok := c.consume(in)
+	c.leaveTurn()
 	c.endBatch()
 	c.tr.keep(in[used:])
 	if ok {

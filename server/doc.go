@@ -13,6 +13,7 @@
 //	conn.read    one goroutine per connection: input, handshake, decoding; runs reads itself
 //	prepMu       the Preparer (changes in flight, next zxid) and the order of proposals: a write is
 //	             prepared on its connection's goroutine, so no goroutine is woken for it
+//	turns        who may hand writes to prep when more are asked for than the log takes (turns.go)
 //	Apply        one goroutine, the Replicator's: the only writer of the tree; gives the replies of
 //	             writes and the watch events; then flushes the connections it gave something to
 //	expiry       session deadlines -> closeSession requests
@@ -51,7 +52,8 @@
 //	replies unread by a client       OutputSoftBytes: then its socket is not read, and long reads wait; one
 //	                                 reply may go beyond, of any length
 //	events unread by a client        OutputHardBytes: then the connection is closed, the session lives
-//	proposals on their way           the log's QueueBytesMax: then prep waits, and with it all who write
+//	proposals on their way           as many as go through the log in twice the time of a lone one: then connections
+//	                                 wait for their turn (turns.go); and the log's QueueBytesMax: then prep waits
 //	changes not yet in the state     nodestore's Throttle: then Apply waits
 //	connections                      maxClientCnxns, maxCnxns, connection_throttle_*
 //	a fan-out beside apply           one; the next waits for it

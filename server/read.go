@@ -78,6 +78,7 @@ func (c *conn) runLocal(r *request) {
 	if c.replyNow(r) {
 		return
 	}
+	c.leaveTurn()
 	c.runHeavy(r)
 }
 

@@ -24,6 +24,8 @@ type request struct {
 	code  jute.Code // what prep answered
 	login *login    // of a createSession
 	large int64     // bytes counted against largeRequestMaxBytes
+	cost  int64     // see turns; 0 of a request that goes without a turn
+	sent  time.Time // when it was proposed, if hardly any was on its way then
 	audit *auditNote
 
 	// Of local requests.
@@ -84,7 +86,7 @@ func (c *conn) dispatch(h *jute.RequestHeader, d *jute.Decoder, b []byte, ids []
 	}
 	// Unknown, or one that only servers originate. The answer is the connection's last, and has its turn
 	// behind those that are still on their way.
-	c.flush()
+	c.pause()
 	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.n == 0 })
 	c.queue.empty() // not before whoever took the last one out has answered it
 	c.answerNow(h.Xid, -1, jute.CodeUnimplemented)
@@ -148,8 +150,10 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 		r.audit = c.noteForAudit(&w)
 		s.opt.Audit.Await(s.stopping)
 	}
-	c.limitOutstanding()
+	alone := c.limitOutstanding()
 	c.awaitHeavy()
+	r.cost = costOf(r.amount)
+	c.takeTurn(r.cost, alone)
 	if err := s.propose(r, &w); err != nil {
 		s.large.Add(-r.large) // nobody else will give it back
 		return false
@@ -171,18 +175,19 @@ const (
 )
 
 // limitOutstanding stops reading a connection that has requests in flight while the server has too many
-// (globalOutstandingLimit), or the connection itself.
-func (c *conn) limitOutstanding() {
+// (globalOutstandingLimit), or the connection itself. It reports whether there is none in flight.
+func (c *conn) limitOutstanding() (alone bool) {
 	c.queue.mu.Lock()
 	n, held := c.queue.n, c.queue.held
 	c.queue.mu.Unlock()
 	limit := int64(c.srv.cfg.GlobalOutstandingLimit)
 	if n < queueMax && held < queueBytesMax && (limit <= 0 || c.srv.outstanding.Load() < limit) {
-		return
+		return n == 0
 	}
-	c.flush()
+	c.pause()
 	half := n / 2
 	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.n <= half && q.held <= queueBytesMax/2 || q.n == 0 })
+	return n == 0
 }
 
 // awaitHeavy keeps a write back while a long read of the same connection waits or runs: the read must
@@ -194,7 +199,7 @@ func (c *conn) awaitHeavy() {
 	if heavy == 0 {
 		return
 	}
-	c.flush()
+	c.pause()
 	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.heavy == 0 })
 }
 
@@ -253,9 +258,13 @@ func (s *Server) propose(r *request, w *prep.Request) error {
 			s.fail(errPrep)
 		}
 	}()
-	buf, p := s.prep.Prepare(buf, w, time.Now().UnixMilli())
+	now := time.Now()
+	buf, p := s.prep.Prepare(buf, w, now.UnixMilli())
 	prepared = true
 	r.code = p.Err
+	if r.cost > 0 && s.turns.way.send(r.cost) {
+		r.sent = now
+	}
 	if r.c != nil && r.write {
 		r.c.queue.push(r)
 	}

@@ -119,6 +119,7 @@ type Server struct {
 	whitelist   fourletter.Whitelist
 	throttle    connThrottle
 	requests    requestThrottle
+	turns       turns
 	large       atomic.Int64 // bytes of large requests in flight
 	handshakes  atomic.Int64 // TLS handshakes under way
 	traceMask   atomic.Int64

@@ -107,7 +107,7 @@ func (t *requestThrottle) enter(c *conn, h *jute.RequestHeader) bool {
 	s := t.s
 	from := time.Now()
 	for s.outstanding.Load() >= int64(s.cfg.RequestThrottleMaxRequests) {
-		c.flush()
+		c.pause()
 		s.met.RequestThrottleWaitCount.Inc()
 		select {
 		case <-time.After(max(s.cfg.RequestThrottleStallTime, time.Millisecond)):
