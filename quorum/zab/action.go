@@ -49,8 +49,8 @@ const (
 
 	// Truncate: cut the log behind Zxid, then call Truncated.
 	Truncate
-	// LoadSnapshot: the stream of a snapshot follows on the link; read it into a side store, then call
-	// SnapshotLoaded. The stores in use stay as they are.
+	// LoadSnapshot: the stream of a snapshot follows on the link; read it into a side store, with a
+	// Progress now and then, and call SnapshotLoaded. The stores in use stay as they are.
 	LoadSnapshot
 	// Append: Zxid and Data go to the end of the log; call Logged when durable. Data is the caller's of
 	// Received.

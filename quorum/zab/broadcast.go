@@ -9,13 +9,14 @@ import (
 // SyncRequestsMax bounds the sync requests of one learner that wait for a commit.
 const SyncRequestsMax = ControlPacketsMax
 
-// Proposed says that the pipeline has proposed everything up to z, in this epoch and without gaps.
+// Proposed says that the pipeline, which begins with Established, has proposed everything up to z, in this
+// epoch and without gaps.
 // Outboxes may send it as soon as their marks are moved.
 func (l *Leader) Proposed(z jute.Zxid) {
 	switch {
 	case l.phase == over:
 		return
-	case l.phase != broadcasting, int64(z.Epoch()) != l.epoch, z <= l.marks.Proposed, z.Counter() == 0xffffffff:
+	case !l.Established(), int64(z.Epoch()) != l.epoch, z <= l.marks.Proposed, z.Counter() == 0xffffffff:
 		panic(fmt.Sprintf("zab: proposal %s in phase %d of epoch %d, after %s", z, l.phase, l.epoch, l.marks.Proposed))
 	}
 	l.marks.Proposed = z
@@ -73,7 +74,7 @@ func (l *Leader) ack(p *peer, z jute.Zxid) {
 // commit looks for the last transaction that a quorum has. Everything before it is committed with it,
 // hence in order.
 func (l *Leader) commit() {
-	if l.phase != broadcasting {
+	if !l.Established() {
 		return
 	}
 	z := l.o.Quorums.Reached(l.reached)

@@ -210,7 +210,7 @@ func (l *Learner) Tick() {
 	}
 	l.now++
 	switch {
-	case l.Busy():
+	case l.Busy() && l.phase != loading:
 		// The own disk is waited for, not the leader.
 		l.Progress()
 	case l.now >= l.deadline:

@@ -42,7 +42,7 @@ type control struct {
 
 // Outbox decides the order of the packets to one learner:
 //
-//   - control packets from before the sync, then the header of the sync
+//   - LEADERINFO, then the header of the sync
 //   - the history up to the sync's end, as PROPOSAL and COMMIT of each transaction, for observers too
 //   - live: to a follower PROPOSAL of all that is proposed and COMMIT of all that is committed, in zxid
 //     order, each COMMIT behind its PROPOSAL; to an observer INFORM of what is committed
@@ -116,8 +116,8 @@ func (o *Outbox) Sent() Marks { return o.sent }
 // the log can't be read, or has a hole.
 func (o *Outbox) Next(r Reader) (jute.QuorumPacket, What, error) {
 	if !o.started {
-		// Only LEADERINFO comes before the sync.
-		if o.head < len(o.queue) && o.queue[o.head].barrier == (Marks{}) {
+		// Of all control packets LEADERINFO alone comes before the sync.
+		if o.head < len(o.queue) && o.queue[o.head].packet.Type == jute.PacketLeaderInfo {
 			return o.pop(), APacket, nil
 		}
 		if o.sync.Mode == NoSync {

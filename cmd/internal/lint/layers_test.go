@@ -97,7 +97,7 @@ func pureForbidden() []string {
 
 // testOnly are modules that only test files may import.
 func testOnly() []string {
-	return []string{"github.com/go-zookeeper/", "github.com/twmb/franz-go", "pgregory.net/rapid", "go.uber.org/goleak", "github.com/anishathalye/porcupine", "testing"}
+	return []string{"github.com/go-zookeeper/", "github.com/twmb/franz-go", "github.com/cockroachdb/datadriven", "pgregory.net/rapid", "go.uber.org/goleak", "github.com/anishathalye/porcupine", "testing"}
 }
 
 // listed is what "go list -json" tells of a package.
