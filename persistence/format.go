@@ -40,6 +40,8 @@ const (
 	metaLiveState     = "liveState"     // log: name of the state folder that counts
 	metaCompleteFrom  = "completeFrom"  // log: see Log.CompleteFrom
 	metaEmptied       = "emptied"       // log: there while no entry counts; see Recovered.Adopt
+	metaImported      = "imported"      // log: the last zxid that came from files of Java; see build.go
+	metaUnsealed      = "unsealed"      // log: data folders, a line each, whose Java files are to be sealed; see seal.go
 
 	metaApplied = "applied" // state: carried by every Commit
 )

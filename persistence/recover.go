@@ -1,7 +1,6 @@
 package persistence
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +61,10 @@ type Recovered struct {
 	o      Options
 	fs     vfs.FS
 	logger *slog.Logger
+
+	imported    jute.Zxid // see Imported
+	wasImported bool
+	unsealed    []string // see Unsealed
 }
 
 // Close closes both, the state first: it is never ahead of the log (I8).
@@ -122,39 +125,20 @@ func (e *lockError) Unwrap() error { return e.err }
 // log with entries may not.
 func Open(o Options) (*Recovered, error) {
 	start := time.Now()
-	if o.DataLogDir == "" {
-		o.DataLogDir = o.DataDir
+	op := newOpening(o)
+	var r *Recovered
+	err := op.guarded("the stores can't be opened", func() (err error) {
+		r, err = op.open()
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	if o.Rand == nil {
-		o.Rand = rand.Reader
-	}
-	op := &opening{Options: o, fs: orDefaultFS(o.FS), logger: orDiscard(o.Logger)}
-	// A write that fails meanwhile holds the goroutine that met it (see walFS, pebbleLogger). It is then left
-	// behind, with the folders locked: the process has to end.
-	type result struct {
-		r   *Recovered
-		err error
-	}
-	done, failed := make(chan result, 1), make(chan error, 4)
-	op.Log.early = func(err error) { failed <- err }
-	op.State.early = op.Log.early
-	go func() {
-		r, err := op.open()
-		done <- result{r, err}
-	}()
-	select {
-	case v := <-done:
-		if v.err != nil {
-			return nil, v.err
-		}
-		v.r.Took = time.Since(start)
-		return v.r, nil
-	case err := <-failed:
-		return nil, op.storeError("the stores can't be opened", err)
-	}
+	r.Took = time.Since(start)
+	return r, nil
 }
 
-// opening is one call of Open.
+// opening is one call of Open or Build.
 type opening struct {
 	Options
 	fs     vfs.FS
@@ -162,6 +146,11 @@ type opening struct {
 	log    *Log
 	state  *State
 	id     StoreID
+	java   string // a file of Java's in the data folders
+
+	imported    jute.Zxid // what the log says of an import
+	wasImported bool
+	unsealed    []string
 }
 
 // refuse makes a StartError.
@@ -198,9 +187,13 @@ func (o *opening) open() (r *Recovered, err error) {
 		return nil, err
 	}
 	o.state.logged, o.log.applied = o.log.LastLogged, o.state.Applied
-	r = &Recovered{Log: o.log, State: o.state, StoreID: o.id, Fresh: fresh, o: o.Options, fs: o.fs, logger: o.logger}
+	r = &Recovered{Log: o.log, State: o.state, StoreID: o.id, Fresh: fresh, o: o.Options, fs: o.fs, logger: o.logger,
+		imported: o.imported, wasImported: o.wasImported, unsealed: o.unsealed}
 	if err := r.removeOthers(); err != nil {
 		o.logger.Warn("folders left over can't be removed", "dir", o.DataDir, "err", err)
+	}
+	if err := removeAll(o, o.logDir()+newSuffix); err != nil {
+		o.logger.Warn("a folder left over can't be removed", "dir", o.DataLogDir, "err", err)
 	}
 	return r, nil
 }
@@ -220,8 +213,63 @@ func (o *opening) there(dir string) (bool, error) {
 	return true, nil
 }
 
-// checkFolders looks at both folders before anything is created in either.
+// checkFolders makes sure of both folders, and refuses what is not for this program before a store is touched.
 func (o *opening) checkFolders() error {
+	if err := o.makeFolders(); err != nil {
+		return err
+	}
+	to, exported, err := Exported(o.fs, o.DataDir, o.DataLogDir)
+	if err != nil {
+		return err
+	}
+	if exported {
+		return o.refuse(nil, "start Java there; to come back, start this program on Java's files, which it imports, or do what the file says",
+			"the data of this server was exported to %s, as the file %s says", to, o.logDir())
+	}
+	there, err := o.there(o.logDir())
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{o.DataDir, o.DataLogDir} {
+		if o.java == "" {
+			o.java = o.javaFile(dir)
+		}
+	}
+	if o.java != "" && !there {
+		return o.refuse(nil, "import it with zk import, or let zk server do it at its first start", "%s is a file of Java ZooKeeper", o.java)
+	}
+	return nil
+}
+
+// checkOrigin learns whether the log was imported. Files of Java beside one that was not are of another history,
+// older or newer.
+func (o *opening) checkOrigin() error {
+	v, ok, err := getMeta(o.log.db, metaImported)
+	if err != nil {
+		return err
+	}
+	if ok {
+		last, err := decodeInt64(metaImported, v)
+		if err != nil {
+			return err
+		}
+		o.imported, o.wasImported = jute.Zxid(last), true
+	}
+	if v, _, err = getMeta(o.log.db, metaUnsealed); err != nil {
+		return err
+	}
+	if len(v) > 0 {
+		o.unsealed = strings.Split(string(v), "\n")
+	}
+	if o.java != "" && !o.wasImported {
+		return o.refuse(nil, "only one of them can be served: move the other away",
+			"there are both a store of this program, %s, up to zxid %v, and a file of Java ZooKeeper, %s", o.logDir(), jute.Zxid(o.log.LastLogged()), o.java)
+	}
+	return nil
+}
+
+// makeFolders creates the folders that are missing.
+func (o *opening) makeFolders() error {
 	dirs := []string{o.DataDir}
 	if o.DataLogDir != o.DataDir {
 		dirs = append(dirs, o.DataLogDir)
@@ -239,12 +287,6 @@ func (o *opening) checkFolders() error {
 			return o.refuse(err, "check its path and permissions", "folder %s can't be read", dir)
 		case !info.IsDir():
 			return o.refuse(nil, "give a folder", "%s is not a folder", dir)
-		}
-	}
-	for _, dir := range dirs {
-		if file := o.javaFile(dir); file != "" {
-			return o.refuse(nil, "keep Java's server on this folder, or give this server an empty one; importing Java's files is not part of this version",
-				"%s is a file of Java ZooKeeper", file)
 		}
 	}
 	for _, dir := range missing {
@@ -265,7 +307,7 @@ func (o *opening) checkFolders() error {
 // javaFile finds a snapshot or log file of Java in a data folder (FileTxnSnapLog: version-2/snapshot.*
 // and log.*).
 func (o *opening) javaFile(dir string) string {
-	sub := o.fs.PathJoin(dir, "version-2")
+	sub := o.fs.PathJoin(dir, javaDirName)
 	names, err := o.fs.List(sub)
 	if err != nil {
 		return "" // not there: nothing to find
@@ -377,30 +419,32 @@ func (o *opening) createLog() (fresh bool, err error) {
 		return false, o.refuse(nil, "restore the log's folder or set the right dataLogDir; the state alone may lack acknowledged writes",
 			"there is a state in %s but no log in %s", o.stateDir(names[0]), o.logDir())
 	}
-	var id StoreID
-	if _, err := io.ReadFull(o.Rand, id[:]); err != nil {
+	if _, err := io.ReadFull(o.Rand, o.id[:]); err != nil {
 		return false, fmt.Errorf("persistence: make a store id: %w", err)
 	}
-	return true, o.create(o.logDir(), func(dir string) error {
-		l, err := OpenLog(o.logOptions(dir))
-		if err != nil {
-			return err
-		}
-		b := l.db.NewBatch()
-		for name, v := range map[string][]byte{
-			metaFormat: encodeUint32(formatLog), metaStoreID: id[:], metaServerID: encodeInt64(o.ServerID),
-			metaLiveState: []byte(firstStateDir), metaCompleteFrom: encodeInt64(0),
-		} {
-			err = errors.Join(err, b.Set(metaKey(name), v, nil))
-		}
-		if err == nil {
-			err = l.db.Apply(b, pebble.Sync)
-		}
-		if err == nil {
-			err = l.db.Flush() // into a table of its own; see setEpoch
-		}
-		return errors.Join(err, l.Close())
-	})
+	return true, o.create(o.logDir(), func(dir string) error { return o.fillLog(dir, 0) })
+}
+
+// fillLog makes a log that has its identity and begins after base.
+func (o *opening) fillLog(dir string, base jute.Zxid) error {
+	l, err := OpenLog(o.logOptions(dir))
+	if err != nil {
+		return err
+	}
+	b := l.db.NewBatch()
+	for name, v := range map[string][]byte{
+		metaFormat: encodeUint32(formatLog), metaStoreID: o.id[:], metaServerID: encodeInt64(o.ServerID),
+		metaLiveState: []byte(firstStateDir), metaCompleteFrom: encodeInt64(int64(base)),
+	} {
+		err = errors.Join(err, b.Set(metaKey(name), v, nil))
+	}
+	if err == nil {
+		err = l.db.Apply(b, pebble.Sync)
+	}
+	if err == nil {
+		err = l.db.Flush() // into a table of its own; see setEpoch
+	}
+	return errors.Join(err, l.Close())
 }
 
 func (o *opening) logOptions(dir string) LogOptions {
@@ -427,7 +471,10 @@ func (o *opening) openLog() error {
 	if o.id, err = decodeStoreID(v); err != nil {
 		return err
 	}
-	return o.checkFormat(l.db, o.logDir(), formatLog, logMigrations())
+	if err := o.checkFormat(l.db, o.logDir(), formatLog, logMigrations()); err != nil {
+		return err
+	}
+	return o.checkOrigin()
 }
 
 // openState opens the state the log names, and makes it for a log that never had an entry.
@@ -444,6 +491,16 @@ func (o *opening) openState() error {
 	there, err := o.there(dir)
 	if err != nil {
 		return err
+	}
+	if !there && o.wasImported {
+		if there, err = o.there(dir + newSuffix); err != nil {
+			return err
+		}
+		if there { // see build.go
+			if err := o.nameState(name); err != nil {
+				return err
+			}
+		}
 	}
 	if !there {
 		if o.log.LastLogged() != 0 || o.log.CompleteFrom() != 0 || name != firstStateDir {

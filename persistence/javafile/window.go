@@ -48,6 +48,11 @@ func (w *window) int32At(at int) (int, error) {
 // take moves on by n bytes that were peeked at.
 func (w *window) take(n int) {
 	_, _ = w.adler.Write(w.buf[w.start : w.start+n]) // never fails
+	w.skip(n)
+}
+
+// skip is take for bytes that no checksum over the whole stream covers.
+func (w *window) skip(n int) {
 	w.start += n
 	w.offset += int64(n)
 }

@@ -3,7 +3,7 @@
 //
 // It has no rules of its own but the order in which things start and stop:
 //
-//	start: open stores -> tables and /zookeeper -> redo of the log -> log, state writer, purger
+//	start: files of Java alone are imported -> open stores -> tables and /zookeeper -> redo of the log -> log, state writer, purger
 //	       -> listeners -> warm the rest of the tree in the background
 //	stop:  listeners and connections -> what was proposed is logged and applied -> state flushed -> stores
 //
@@ -102,12 +102,16 @@ func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
 	}
 	n.deps.NodeLimits = limitsOrDefault(n.deps.NodeLimits)
 	n.whole.readers = &sync.WaitGroup{}
+	starting := ctx
 	ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	n.ctx = ctx
 	n.met = metrics.New(time.Now())
 	n.durableSince.Store(time.Now().Unix())
 	// The ports come first: a server that can't listen must not touch its data.
 	ports, err := n.listen()
+	if err == nil {
+		err = n.importFirst(starting)
+	}
 	if err == nil {
 		err = n.open(ctx, ports)
 	}
@@ -159,6 +163,9 @@ func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 			err = n.stores.Explain(errors.Join(err, n.stores.Close()))
 		}
 	}()
+	if _, err = sealJava(n.stores, n.cfg, n.log); err != nil {
+		return err
+	}
 	redone, fresh, err := n.recover()
 	if err != nil {
 		return err

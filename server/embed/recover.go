@@ -13,7 +13,7 @@ import (
 	"zk/server/tree"
 )
 
-// metaSecret names the key of session passwords in the state store.
+// metaSecret names the key of session passwords in the state store; empty it stands for Java's public function.
 const metaSecret = "secret"
 
 // secretBytes is its length.
@@ -111,6 +111,10 @@ func (n *Node) secret() ([]byte, error) {
 	key, ok, err := state.Meta(metaSecret)
 	if err != nil {
 		return nil, fmt.Errorf("embed: read the session secret: %w", err)
+	}
+	if ok && len(key) == 0 {
+		n.log.Info("session passwords are those of Java: the data came from there")
+		return nil, nil
 	}
 	if ok {
 		return key, nil

@@ -68,7 +68,7 @@ func layers() []layer {
 		{folder: "quorum/zab", may: []string{"jute", "quorum/verifier"}, pure: true},
 		{folder: "quorum/election", may: []string{"jute", "quorum/verifier"}, pure: true},
 		{folder: "quorum/...", may: []string{"jute", "conf", "quorum/...", unix, rate, xsync}},
-		{folder: "persistence/javafile", may: []string{"jute", "persistence", compress}},
+		{folder: "persistence/javafile", may: []string{"jute", "persistence", compress, pebble}}, // vfs
 		{folder: "persistence/...", may: []string{"jute", "server/tree", "persistence/...", pebble, unix, xsync}},
 		{folder: "compat/...", may: []string{"jute", "conf", "compat/...", "cmd/internal/client", xsync}},
 		{folder: "cmd/internal/client", may: []string{"jute"}},
