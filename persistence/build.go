@@ -221,19 +221,25 @@ func removeAll(o *opening, dir string) error {
 
 // setMeta writes meta values in one synced batch, into a table of their own.
 func (l *Log) setMeta(values map[string][]byte) error {
+	if err := l.fail.get(); err != nil {
+		return err
+	}
 	l.epochMu.Lock()
 	defer l.epochMu.Unlock()
-	err := l.db.Flush()
-	b := l.db.NewBatch()
-	for name, v := range values {
-		err = errors.Join(err, b.Set(metaKey(name), v, nil))
-	}
-	if err == nil {
-		err = l.db.Apply(b, pebble.Sync)
-	}
-	if err == nil {
-		err = l.tidyMeta()
-	}
+	err := l.fail.unlessFailed(func() error {
+		err := l.db.Flush()
+		b := l.db.NewBatch()
+		for name, v := range values {
+			err = errors.Join(err, b.Set(metaKey(name), v, nil))
+		}
+		if err == nil {
+			err = l.db.Apply(b, pebble.Sync)
+		}
+		if err == nil {
+			err = l.tidyMeta()
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("persistence: set meta values of the log: %w", err)
 	}
