@@ -71,10 +71,23 @@ abstract class Base {
             cleaner.addAuthInfo("digest", bytes("super:" + setting("zk.super")));
         }
         if (root != null) {
-            ZKUtil.deleteRecursive(cleaner, root);
+            deleteTree(cleaner);
         }
         for (ZooKeeper client : clients) {
             client.close();
+        }
+    }
+
+    /** Deletes what a test has made. The server may delete an empty container meanwhile, and then the list is old. */
+    private void deleteTree(ZooKeeper cleaner) throws Exception {
+        for (int tries = 0; cleaner.exists(root, false) != null; tries++) {
+            try {
+                ZKUtil.deleteRecursive(cleaner, root);
+            } catch (KeeperException.NoNodeException e) {
+                if (tries == 10) {
+                    throw e;
+                }
+            }
         }
     }
 
