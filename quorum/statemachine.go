@@ -83,9 +83,10 @@ type Snapshot interface {
 type Incoming interface {
 	// Apply brings it forward by one committed transaction. The bytes are its own until it returns.
 	Apply(e Entry) error
-	// Adopt makes it this server's tree, drops the log and sets currentEpoch, in one durable step. The
-	// log then has CompleteFrom and LastLogged at the last applied zxid, or at the snapshot's own.
-	Adopt(epoch int64) error
+	// Adopt makes it this server's tree, puts the entries, which are not committed yet, in the place of the
+	// log, and sets currentEpoch, in one durable step. The log then has CompleteFrom at the last applied
+	// zxid, or at the snapshot's own.
+	Adopt(epoch int64, entries []Entry) error
 	// Discard drops it.
 	Discard()
 }

@@ -49,8 +49,8 @@ type Term interface {
 	// are nil for createSession. Nothing of it is used after the return.
 	Forward(r *jute.ForwardedRequest, ids []jute.ID) error
 	// Sync asks that everything the leader has proposed by now be applied here; StateMachine.Synced
-	// answers, with the tag.
-	Sync(tag any) error
+	// answers, with the tag. r and ids are the client's request, as for Forward.
+	Sync(r *jute.ForwardedRequest, ids []jute.ID, tag any) error
 	// Revalidate asks the leader about a session, on a learner; StateMachine.Revalidated answers.
 	Revalidate(s jute.SessionTimeout) error
 }

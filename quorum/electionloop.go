@@ -1,0 +1,124 @@
+package quorum
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"zk/jute"
+	"zk/quorum/election"
+)
+
+// electionQueueMax is how many notifications may wait. Beyond that the connections' readers do.
+const electionQueueMax = 64
+
+// electionLoop is the one goroutine that steps the election's Node, for as long as the peer lives: also
+// while this server leads or follows it answers those who look for a leader.
+type electionLoop struct {
+	p     *Peer
+	node  *election.Node
+	links *electionLinks
+	start time.Time
+
+	frames   chan electionFrame
+	commands chan func() // to run on the goroutine
+	decided  chan election.Decided
+	epoch    atomic.Int64 // for the vote, once newEpoch is told
+	newEpoch chan struct{}
+}
+
+type electionFrame struct {
+	from  jute.ServerID
+	bytes []byte
+}
+
+func newElectionLoop(ctx context.Context, p *Peer) *electionLoop {
+	o := p.o
+	e := &electionLoop{
+		p: p, start: time.Now(), frames: make(chan electionFrame, electionQueueMax), commands: make(chan func(), electionQueueMax),
+		decided: make(chan election.Decided, 1), newEpoch: make(chan struct{}, 1),
+		node: election.New(election.Options{
+			Me: o.Me, Observer: o.observer(), Quorums: o.quorums(), FinalizeWait: o.FinalizeWait,
+			MinInterval: o.NotificationIntervalMin, MaxInterval: o.NotificationIntervalMax,
+		}),
+	}
+	e.links = newElectionLinks(ctx, &p.work, o, p.d, func(from jute.ServerID, frame []byte) {
+		select {
+		case e.frames <- electionFrame{from, frame}:
+		case <-ctx.Done():
+		}
+	}, func(sid jute.ServerID, reachable bool) {
+		e.do(ctx, func() { e.node.SetReachable(sid, reachable) })
+	})
+	return e
+}
+
+// do runs f on the goroutine, later.
+func (e *electionLoop) do(ctx context.Context, f func()) {
+	select {
+	case e.commands <- f:
+	case <-ctx.Done():
+	}
+}
+
+// look begins an election; decided gets its outcome.
+func (e *electionLoop) look(ctx context.Context, zxid jute.Zxid, currentEpoch int64) {
+	e.do(ctx, func() { e.node.Look(e.now(), zxid, currentEpoch) })
+}
+
+func (e *electionLoop) now() time.Duration { return time.Since(e.start) }
+
+// run ends with ctx.
+func (e *electionLoop) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if at, ok := e.node.Deadline(); ok {
+			timer.Reset(at - e.now())
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-e.commands:
+			f()
+		case <-e.newEpoch:
+			e.node.SetPeerEpoch(e.epoch.Load())
+		case f := <-e.frames:
+			var n election.Notification
+			if err := n.Decode(f.bytes); err != nil {
+				e.p.log.Warn("notification refused", "sid", f.from, "err", err)
+				continue
+			}
+			e.p.log.Debug("notification", "sid", f.from, "state", n.State, "vote", n.Vote)
+			e.node.Receive(e.now(), f.from, &n)
+		case <-timer.C:
+			e.node.Tick(e.now())
+		}
+		e.act()
+	}
+}
+
+func (e *electionLoop) act() {
+	for _, a := range e.node.Actions() {
+		switch a := a.(type) {
+		case election.Send:
+			e.links.send(a.To, a.Notification.Append(nil))
+		case election.Decided:
+			e.decided <- a // has room: the peer loop has taken the one before
+		case election.ConfigDiffers:
+			e.p.log.Warn("another server has another configuration", "sid", a.From, "config", a.Theirs, "err", a.Err)
+		}
+	}
+}
+
+// setPeerEpoch gives the vote that this server answers with the epoch of its term. It may be called with a
+// lock held: it doesn't wait.
+func (e *electionLoop) setPeerEpoch(epoch int64) {
+	e.epoch.Store(epoch)
+	select {
+	case e.newEpoch <- struct{}{}:
+	default: // it will look
+	}
+}

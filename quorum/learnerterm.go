@@ -1,0 +1,448 @@
+package quorum
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"zk/jute"
+	"zk/quorum/zab"
+)
+
+// connectTries is how often a learner tries to reach its leader, which may not have opened its port yet
+// (Learner.connectToLeader).
+const connectTries = 5
+
+// learnerTerm is one stay as follower or observer: the core, stepped under mu by whoever has an event. What
+// the core needs done on disk is done by the reader, before it takes the next packet.
+type learnerTerm struct {
+	p      *Peer
+	role   Role
+	leader jute.ServerID
+	apply  *applier
+	ctx    context.Context
+	stop   context.CancelCauseFunc // ends the term
+	work   sync.WaitGroup
+	began  time.Time
+
+	conn net.Conn
+	out  sendBuffer
+	// moved: bytes have come since the core was told last.
+	moved atomic.Bool
+
+	mu   sync.Mutex
+	core *zab.Learner
+
+	syncMu sync.Mutex // taken before out's
+	syncs  []any      // tags of Sync without an answer; guarded by syncMu
+
+	epoch atomic.Int64
+	since atomic.Int64 // when it was established, Unix milliseconds; 0 before
+
+	// Owned by the reader.
+	stream   *bufio.Reader
+	todo     []zab.Action
+	incoming Incoming // between LoadSnapshot and Adopt
+	chunk    []byte   // room for the bytes of proposals
+	touched  []jute.SessionTimeout
+}
+
+func newLearnerTerm(ctx context.Context, p *Peer, role Role, leader jute.ServerID) *learnerTerm {
+	o, log := p.o, p.d.Log
+	t := &learnerTerm{
+		p: p, role: role, leader: leader, began: time.Now(),
+		apply: newApplier(p.d.StateMachine, log, o.PendingBytesMax, false),
+	}
+	t.ctx, t.stop = context.WithCancelCause(ctx)
+	t.out.init()
+	t.core = zab.NewLearner(zab.LearnerOptions{
+		Me: o.Me, Observer: role == Observing, AcceptedEpoch: log.AcceptedEpoch(), CurrentEpoch: log.CurrentEpoch(),
+		LastLogged: log.LastLogged(), WantSnapshot: p.wantSnapshot.Load(), LostMemory: p.lostMemory.Load(),
+		ConfigVersion: o.Config.Version(), InitLimit: o.InitLimit, SyncLimit: o.SyncLimit,
+	})
+	return t
+}
+
+// run follows until the term ends, and returns why. When it returns all goroutines of the term are gone.
+func (t *learnerTerm) run() error {
+	defer t.stop(nil)
+	conn, err := t.connect()
+	if err != nil {
+		return err
+	}
+	t.conn = conn
+	t.p.log.Info("connected to the leader", "sid", t.leader, "peer", conn.RemoteAddr())
+	t.work.Go(func() { // ends with the term: what waits on the connection then fails
+		<-t.ctx.Done()
+		_ = conn.Close()
+		t.out.close()
+		t.apply.end()
+	})
+	t.work.Go(t.write) // ends when the connection is closed
+	t.work.Go(t.tick)  // ends with the term
+	t.work.Go(func() { // ends with the term, or because the log can't be read
+		if err := t.apply.run(); err != nil {
+			t.stop(err)
+		}
+	})
+	t.mu.Lock()
+	t.core.Start()
+	t.act()
+	t.mu.Unlock()
+	t.stop(t.read())
+	t.p.d.StateMachine.End()
+	t.work.Wait()
+	if t.incoming != nil {
+		t.incoming.Discard()
+	}
+	return context.Cause(t.ctx)
+}
+
+// connect dials the leader. Its name is resolved each time.
+func (t *learnerTerm) connect() (net.Conn, error) {
+	o := t.p.o
+	addresses := o.quorumAddresses(t.leader)
+	if addresses == nil {
+		return nil, fmt.Errorf("quorum: leader %v is not in the configuration", t.leader)
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, o.ticks(o.ConnectToLearnerMasterLimit))
+	defer cancel()
+	var err error
+	for tries := range connectTries {
+		if tries > 0 && !sleep(ctx, o.ConnectDelay) {
+			break
+		}
+		for _, addr := range addresses {
+			var c net.Conn
+			if c, err = t.p.d.Dial(ctx, addr); err == nil {
+				return c, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("quorum: connect to leader %v: %w", t.leader, err)
+}
+
+// tick is the core's clock.
+func (t *learnerTerm) tick() {
+	tick := time.NewTicker(t.p.o.TickTime / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-t.ctx.Done():
+			return
+		case <-tick.C:
+			t.mu.Lock()
+			if t.moved.Swap(false) {
+				t.core.Progress()
+			}
+			t.core.Tick()
+			t.act()
+			t.mu.Unlock()
+		}
+	}
+}
+
+// Read implements io.Reader over the connection, and notes that bytes come.
+func (t *learnerTerm) Read(b []byte) (int, error) {
+	n, err := t.conn.Read(b)
+	if n > 0 {
+		t.moved.Store(true)
+	}
+	return n, err
+}
+
+// read takes packets until the connection ends: all that have come at once go to the core together.
+func (t *learnerTerm) read() error {
+	t.stream = bufio.NewReaderSize(t, linkReadBytes)
+	reader := jute.NewPacketReader(t.stream, t.p.o.PacketBytesMax)
+	var packets []jute.QuorumPacket
+	var data []byte
+	for {
+		packets, data = packets[:0], data[:0]
+		if cap(data) > 4*linkReadBytes {
+			data = nil
+		}
+		for len(packets) == 0 || len(packets) < packetsMax && len(data) < linkReadBytes && !t.header(packets) && buffered(t.stream) {
+			packets = append(packets, jute.QuorumPacket{})
+			var err error
+			if data, err = reader.Read(&packets[len(packets)-1], data); err != nil {
+				return fmt.Errorf("quorum: read from leader %v: %w", t.leader, err)
+			}
+		}
+		t.count(packets)
+		if err := t.step(packets); err != nil {
+			return err
+		}
+	}
+}
+
+// header reports if the last packet may have a snapshot behind it, which is no packet.
+func (t *learnerTerm) header(packets []jute.QuorumPacket) bool {
+	return packets[len(packets)-1].Type == jute.PacketSnap
+}
+
+func (t *learnerTerm) count(packets []jute.QuorumPacket) {
+	proposals, commits := 0, 0
+	for i := range packets {
+		switch packets[i].Type {
+		case jute.PacketProposal, jute.PacketInform:
+			proposals++
+		case jute.PacketCommit:
+			commits++
+		}
+	}
+	if hook := t.p.d.Hooks.ProposalReceived; hook != nil && proposals > 0 {
+		hook(proposals)
+	}
+	if hook := t.p.d.Hooks.CommitReceived; hook != nil && commits > 0 {
+		hook(commits)
+	}
+}
+
+// step takes packets to the core, as many as it goes without the disk under one hold of its lock, and does
+// what it asks for.
+func (t *learnerTerm) step(packets []jute.QuorumPacket) error {
+	for len(packets) > 0 {
+		t.mu.Lock()
+		for len(packets) > 0 && !t.core.Busy() {
+			t.core.Received(&packets[0])
+			packets = packets[1:]
+			t.act()
+		}
+		t.mu.Unlock()
+		// What is done may give the core's next wish.
+		for len(t.todo) > 0 {
+			todo := t.todo
+			t.todo = nil
+			for i := range todo {
+				if err := t.do(&todo[i]); err != nil {
+					return err
+				}
+			}
+			clear(todo)
+			if t.todo == nil {
+				t.todo = todo[:0]
+			}
+		}
+		if t.ctx.Err() != nil {
+			return context.Cause(t.ctx)
+		}
+	}
+	return nil
+}
+
+// act does what a step of the core asks for; mu is held. What waits for the disk or for the server is put
+// into todo: only steps of the reader ask for such, but SYNC.
+func (t *learnerTerm) act() {
+	actions := t.core.Actions()
+	for i := range actions {
+		a := &actions[i]
+		switch a.Kind {
+		case zab.Send:
+			t.out.add(&a.Packet)
+		case zab.Apply:
+			t.apply.mark(a.Zxid)
+		case zab.Append:
+			a.Data = t.keep(a.Data)
+			t.apply.add(Entry{Zxid: a.Zxid, Bytes: a.Data})
+			t.todo = append(t.todo, *a)
+		case zab.Deliver:
+			if a.Packet.Type == jute.PacketSync {
+				t.apply.after(0, t.synced)
+			} else {
+				t.todo = append(t.todo, *a)
+			}
+		case zab.Established:
+			epoch := a.Epoch
+			t.epoch.Store(epoch)
+			t.p.electionEpoch(epoch)
+			t.settle()
+			t.apply.after(a.Zxid, func() error { return t.serveClients(epoch) })
+		case zab.GiveUp:
+			if a.WantSnapshot {
+				t.p.wantSnapshot.Store(true)
+			}
+			t.stop(&termEnd{a.Reason})
+		case zab.SaveAcceptedEpoch, zab.Truncate, zab.LoadSnapshot, zab.ApplySnapshot, zab.Adopt:
+			t.todo = append(t.todo, *a)
+		default:
+			panic("quorum: a learner's core asked for " + a.Kind.String())
+		}
+	}
+	t.out.flush()
+}
+
+// settle forgets what was wrong with this server's memory: a leader has given it all of it. A lost memory is
+// marked on disk, and must not be any more before the ACKs that follow go out.
+func (t *learnerTerm) settle() {
+	t.p.wantSnapshot.Store(false)
+	if t.p.lostMemory.Swap(false) && t.p.d.Regained != nil {
+		if err := t.p.d.Regained(); err != nil {
+			t.stop(t.p.fatal(fmt.Errorf("quorum: regain the memory: %w", err)))
+		}
+	}
+}
+
+// keep copies bytes that outlive the packet.
+func (t *learnerTerm) keep(b []byte) []byte {
+	const chunkBytes = 64 << 10
+	if len(b) > chunkBytes/4 {
+		return append([]byte(nil), b...)
+	}
+	if cap(t.chunk)-len(t.chunk) < len(b) {
+		t.chunk = make([]byte, 0, chunkBytes)
+	}
+	at := len(t.chunk)
+	t.chunk = append(t.chunk, b...)
+	return t.chunk[at:len(t.chunk):len(t.chunk)]
+}
+
+// do is the reader's part of an action.
+func (t *learnerTerm) do(a *zab.Action) error {
+	switch a.Kind {
+	case zab.Append:
+		if err := t.p.d.Log.Append(a.Zxid, a.Data); err != nil {
+			return t.p.fatal(fmt.Errorf("quorum: append %v: %w", a.Zxid, err))
+		}
+		return nil
+	case zab.Deliver:
+		return t.give(&a.Packet)
+	case zab.SaveAcceptedEpoch:
+		if err := t.p.d.Log.SetAcceptedEpoch(a.Epoch); err != nil {
+			return t.p.fatal(fmt.Errorf("quorum: %v %d: %w", a.Kind, a.Epoch, err))
+		}
+		return t.answer(t.core.Saved)
+	case zab.Truncate:
+		return t.truncate(a.Zxid)
+	case zab.LoadSnapshot:
+		return t.loadSnapshot(a.Zxid)
+	case zab.ApplySnapshot:
+		return t.incoming.Apply(Entry{Zxid: a.Zxid, Bytes: a.Data})
+	default: // Adopt
+		return t.adopt(a)
+	}
+}
+
+// answer tells the core that something is done.
+func (t *learnerTerm) answer(event func()) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	event()
+	t.act()
+	return nil
+}
+
+func (t *learnerTerm) truncate(z jute.Zxid) error {
+	t.p.log.Info("cutting the log", "zxid", z, "last", t.p.d.Log.LastLogged())
+	err := t.p.d.Log.Truncate(z)
+	if err != nil && !errors.Is(err, ErrNotHere) {
+		return t.p.fatal(fmt.Errorf("quorum: cut the log behind %v: %w", z, err))
+	}
+	if err != nil {
+		t.p.log.Warn("the log can't be cut there: the whole tree is needed", "zxid", z, "err", err)
+	} else {
+		t.apply.reset()
+	}
+	return t.answer(func() { t.core.Truncated(err == nil) })
+}
+
+func (t *learnerTerm) loadSnapshot(z jute.Zxid) error {
+	t.p.log.Info("receiving the tree", "sid", t.leader, "zxid", z)
+	incoming, err := t.p.d.StateMachine.Receive(t.stream, z)
+	if err != nil {
+		return fmt.Errorf("quorum: receive the tree of leader %v: %w", t.leader, err)
+	}
+	t.incoming = incoming
+	signature := make([]byte, 4+len(jute.SnapSignature))
+	if _, err := io.ReadFull(t.stream, signature); err != nil {
+		return fmt.Errorf("quorum: read the tree's signature: %w", err)
+	}
+	if string(signature) != string(jute.AppendString(nil, jute.SnapSignature)) {
+		return fmt.Errorf("quorum: the tree of leader %v ends with %q in place of its signature", t.leader, signature)
+	}
+	return t.answer(t.core.SnapshotLoaded)
+}
+
+// adopt makes everything received durable, with the epoch.
+func (t *learnerTerm) adopt(a *zab.Action) error {
+	log := t.p.d.Log
+	if t.incoming != nil {
+		incoming, entries := t.incoming, make([]Entry, 0, len(a.Entries))
+		for i := range a.Entries {
+			entries = append(entries, Entry{Zxid: a.Entries[i].Zxid, Bytes: a.Entries[i].Data})
+		}
+		t.incoming = nil
+		if err := incoming.Adopt(a.Epoch, entries); err != nil {
+			return t.p.fatal(fmt.Errorf("quorum: adopt the tree of leader %v: %w", t.leader, err))
+		}
+		t.apply.reset()
+		for _, e := range entries {
+			t.apply.add(e)
+		}
+		return t.adopted(a.Epoch)
+	}
+	err := log.Drain()
+	if err == nil {
+		err = log.SetCurrentEpoch(a.Epoch)
+	}
+	if err != nil {
+		return t.p.fatal(fmt.Errorf("quorum: make the history of epoch %d durable: %w", a.Epoch, err))
+	}
+	return t.adopted(a.Epoch)
+}
+
+func (t *learnerTerm) adopted(epoch int64) error {
+	t.p.log.Info("history of the leader is durable", "sid", t.leader, "epoch", epoch, "zxid", t.p.d.Log.LastLogged())
+	return t.answer(t.core.Adopted)
+}
+
+// serveClients is the applier's task when the leader has said UPTODATE and everything up to there is
+// applied.
+func (t *learnerTerm) serveClients(epoch int64) error {
+	took := time.Since(t.began)
+	t.p.log.Info(t.role.String(), "sid", t.leader, "epoch", epoch, "took", took)
+	if hook := t.p.d.Hooks.Synced; hook != nil {
+		hook(t.role, took)
+	}
+	t.since.Store(time.Now().UnixMilli())
+	if err := t.p.d.StateMachine.Follow(t); err != nil {
+		return fmt.Errorf("quorum: begin to serve as learner: %w", err)
+	}
+	return nil
+}
+
+// give hands the leader's packet to the server.
+func (t *learnerTerm) give(p *jute.QuorumPacket) error {
+	switch p.Type {
+	case jute.PacketPing:
+		var data []byte
+		t.touched = t.p.d.StateMachine.Touched(t.touched[:0])
+		for i := range t.touched {
+			data = t.touched[i].Append(data)
+		}
+		t.out.add(&jute.QuorumPacket{Type: jute.PacketPing, Zxid: p.Zxid, Data: data})
+		t.out.flush()
+	case jute.PacketRevalidate:
+		var r jute.RevalidateAnswer
+		d := jute.NewDecoder(p.Data, len(p.Data))
+		if r.Decode(&d); d.Err() != nil {
+			return fmt.Errorf("quorum: read REVALIDATE: %w", d.Err())
+		}
+		t.p.d.StateMachine.Revalidated(r.SessionID, r.Valid)
+	}
+	return nil
+}
+
+// durable is told of the log.
+func (t *learnerTerm) durable(z jute.Zxid) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.core.Logged(z)
+	t.act()
+}

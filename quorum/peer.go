@@ -1,0 +1,178 @@
+package quorum
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"zk/jute"
+	"zk/quorum/election"
+	"zk/quorum/zab"
+)
+
+// Peer is this server's part in its ensemble, from Start to Close.
+type Peer struct {
+	o   *Options
+	d   *Deps
+	log *slog.Logger
+
+	stop context.CancelFunc
+	work sync.WaitGroup
+
+	election *electionLoop
+	links    atomic.Uint64 // the last number of a learner link
+	ended    sync.Once     // Fatal was told
+
+	// wantSnapshot: the log couldn't be cut as a leader asked, so the next one is asked for the tree.
+	// lostMemory: see Options. Both until a term is established.
+	wantSnapshot, lostMemory atomic.Bool
+
+	mu       sync.Mutex
+	term     term // nil while looking
+	looking  time.Time
+	elected  time.Duration // how long the last election took
+	lastTerm int64         // epoch of the last established term
+}
+
+// term is a leaderTerm or a learnerTerm.
+type term interface {
+	Term
+	// run returns why it has ended.
+	run() error
+	durable(z jute.Zxid)
+	status(s *Status)
+}
+
+// New makes a Peer. The log must be open, and everything in it durable.
+func New(o Options, d Deps) (*Peer, error) {
+	options, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{o: options, d: &d, log: d.Logger}
+	p.lostMemory.Store(o.LostMemory)
+	return p, nil
+}
+
+// Start begins: the election port opens, and an election begins. It ends with Close.
+func (p *Peer) Start() {
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	p.election = newElectionLoop(ctx, p)
+	p.election.links.start()
+	p.work.Go(func() { p.election.run(ctx) }) // ends with Close
+	p.work.Go(func() { p.run(ctx) })          // likewise
+}
+
+// Close ends the term, if there is one, and all connections.
+func (p *Peer) Close() {
+	p.stop()
+	p.work.Wait()
+}
+
+// Durable says that everything up to z that was appended to the log is durable. The log's owner calls it, in
+// order, also while a call of Log is under way.
+func (p *Peer) Durable(z jute.Zxid) {
+	if t := p.current(); t != nil {
+		t.durable(z)
+	}
+}
+
+func (p *Peer) current() term {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.term
+}
+
+// run is the peer loop: an election, the term that comes of it, again.
+func (p *Peer) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		decided, err := p.elect(ctx)
+		if err != nil {
+			_ = p.fatal(err)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		began := time.Now()
+		var t term
+		if decided.State == election.Leading {
+			t = newLeaderTerm(ctx, p)
+		} else {
+			t = newLearnerTerm(ctx, p, Role(decided.State), decided.Vote.Leader)
+		}
+		p.mu.Lock()
+		p.term = t
+		p.mu.Unlock()
+		err = t.run()
+		if ctx.Err() == nil {
+			p.log.Warn("term ended", "role", t.Role(), "sid", t.Leader(), "epoch", t.Epoch(), "reason", err)
+		}
+		if time.Since(began) < p.o.ConnectDelay {
+			sleep(ctx, p.o.ConnectDelay) // what has failed at once would do so again
+		}
+	}
+}
+
+// elect looks for a leader. The log is durable up to its end first: nothing of an earlier term may become
+// so in the next.
+func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
+	if err := p.d.Log.Drain(); err != nil {
+		return d, fmt.Errorf("quorum: drain the log: %w", err)
+	}
+	p.mu.Lock()
+	p.term, p.looking = nil, time.Now()
+	p.mu.Unlock()
+	if p.d.Hooks.Looking != nil {
+		p.d.Hooks.Looking()
+	}
+	zxid, epoch := p.d.Log.LastLogged(), p.d.Log.CurrentEpoch()
+	p.log.Info("looking for a leader", "zxid", zxid, "epoch", epoch, "lost_memory", p.lostMemory.Load())
+	if p.lostMemory.Load() {
+		zxid = -1
+	}
+	p.election.look(ctx, zxid, epoch)
+	select {
+	case d = <-p.election.decided:
+	case <-ctx.Done():
+		return d, nil
+	}
+	p.mu.Lock()
+	p.elected = time.Since(p.looking)
+	took := p.elected
+	p.mu.Unlock()
+	p.log.Info("election decided", "state", d.State, "vote", d.Vote, "took", took)
+	if p.d.Hooks.Elected != nil {
+		p.d.Hooks.Elected(took)
+	}
+	return d, nil
+}
+
+// electionEpoch gives the vote that others are answered with the epoch of the term.
+func (p *Peer) electionEpoch(epoch int64) {
+	p.mu.Lock()
+	p.lastTerm = epoch
+	p.mu.Unlock()
+	p.election.setPeerEpoch(epoch)
+}
+
+// nextLink numbers the connections of learners.
+func (p *Peer) nextLink() zab.Link { return zab.Link(p.links.Add(1)) }
+
+// errFatal ends a term with the whole peer.
+var errFatal = errors.New("quorum: this server can't go on")
+
+// fatal ends the peer; it returns err as the reason for the term.
+func (p *Peer) fatal(err error) error {
+	p.ended.Do(func() {
+		p.log.Error("the server can't go on in its ensemble", "err", err)
+		p.stop()
+		p.d.Fatal(err)
+	})
+	return fmt.Errorf("%w: %w", errFatal, err)
+}
