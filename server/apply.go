@@ -28,6 +28,7 @@ type applier struct {
 	prop     jute.Proposal
 	res      tree.Result
 	deleted  []string // by the transaction at hand; kept for the audit log only
+	learner  *term    // the term of a learner, else nil; for the batch at hand
 }
 
 func (a *applier) init(s *Server) { a.s = s }
@@ -62,6 +63,9 @@ func (s *Server) Apply(batch []Proposal) {
 // since which it was to be done, and gives the time when it was.
 func (a *applier) run(batch []Proposal, began time.Time) time.Time {
 	s := a.s
+	if a.learner = s.term.Load(); a.learner != nil && !a.learner.Role.learner() {
+		a.learner = nil
+	}
 	t := applyTimes{began: began, free: time.Now()}
 	t.locked = s.lockTree(t.free)
 	for i := range batch {
@@ -83,11 +87,11 @@ func (a *applier) arrived(batch []Proposal, now time.Time) {
 	s := a.s
 	cost, alone := int64(0), time.Duration(0)
 	for i := range batch {
-		s.pool.putOut(batch[i].Bytes)
 		r, _ := batch[i].Tag.(*request)
-		if r == nil {
+		if r == nil { // it came from another server, or out of the log
 			continue
 		}
+		s.pool.putOut(batch[i].Bytes)
 		cost += r.cost
 		if !r.sent.IsZero() {
 			alone = now.Sub(r.sent)
@@ -121,6 +125,9 @@ func (a *applier) apply(p *Proposal, now time.Time) {
 	s.noteWrites(&a.prop.Txn, &a.res)
 	s.applied.Store(int64(p.Zxid))
 	r, _ := p.Tag.(*request)
+	if r == nil && a.learner != nil {
+		r = a.learner.answered(&a.prop)
+	}
 	switch a.prop.Header.Type {
 	case jute.OpCreateSession:
 		a.sessionCreated(r)
@@ -144,7 +151,7 @@ func (a *applier) sessionCreated(r *request) {
 	s := a.s
 	h := &a.prop.Header
 	ses := s.tracker.Add(h.ClientID, a.prop.Txn.TimeoutMillis, s.nowMillis())
-	if r == nil {
+	if r == nil || r.c == nil {
 		return
 	}
 	ses.SwapOwner(r.c)
@@ -189,8 +196,17 @@ func (a *applier) answer(r *request, now time.Time) {
 	zxid := a.prop.Header.Zxid
 	q := &c.queue
 	q.mu.Lock()
-	if q.pop() != r {
-		panic(fmt.Sprintf("server: reply of %s out of order", zxid))
+	if q.head != r {
+		a.outOfOrder(r, zxid)
+		q.mu.Unlock()
+		return
+	}
+	q.pop()
+	if r.code == jute.CodeSessionMoved { // only from a leader; it is not told to clients
+		c.finishOutput()
+		q.mu.Unlock()
+		a.touch(c)
+		return
 	}
 	size := c.frame(func(b []byte) []byte { return a.appendReply(b, r, zxid) })
 	op := r.op
@@ -201,6 +217,20 @@ func (a *applier) answer(r *request, now time.Time) {
 	c.runQueue()
 	q.mu.Unlock()
 	a.touch(c)
+}
+
+// outOfOrder is for a reply that is not the connection's next. On a learner it is the leader's fault, or the
+// connection is that of a login, which ends.
+func (a *applier) outOfOrder(r *request, zxid jute.Zxid) {
+	if a.learner == nil {
+		panic(fmt.Sprintf("server: reply of %s out of order", zxid))
+	}
+	if r.login != nil {
+		close(r.login.done) // without a session
+		return
+	}
+	r.c.disordered(r)
+	a.touch(r.c)
 }
 
 // appendReply encodes header and body of a write's reply.

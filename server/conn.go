@@ -30,6 +30,10 @@ type conn struct {
 	since  time.Time
 	mode   TLSMode // of its port
 
+	// term is the one it was let in by, nil before the ConnectRequest; written once by the reader, with
+	// Server.mu held.
+	term *term
+
 	// Owned by the reader.
 	greeted bool             // the first bytes were seen: no four-letter word any more
 	session *session.Session // nil before the ConnectResponse
@@ -37,6 +41,8 @@ type conn struct {
 	batch   time.Time        // when the input in hand was read
 	reads   int64            // reads done of the input in hand
 	turn    turn             // of its writes
+
+	forwarded jute.ForwardedRequest // scratch for a learner's writes
 
 	exchange  *digestmd5.Server // the SASL exchange; nil until the client begins it
 	saslNoted bool              // a failure of it is in the log
@@ -189,6 +195,9 @@ func (c *conn) cleanup() {
 	c.awaitBelow(1) // here, as the server waits for readers and can shut down their connections
 	c.shutdown()
 	c.tr.free()
+	if c.term != nil {
+		c.term.work.Done()
+	}
 }
 
 // consume handles the complete frames of in. ok is false when the connection is to be closed.

@@ -15,7 +15,7 @@ import (
 // to its live connection, where Java closes that first.
 func (c *conn) connect(b []byte) bool {
 	s := c.srv
-	if !s.serving.Load() {
+	if !s.join(c) {
 		s.met.CnxnClosedWithoutZKServerRunning.Inc()
 		return false
 	}
@@ -47,9 +47,11 @@ func (c *conn) connect(b []byte) bool {
 
 // login is a session on its way through the pipeline.
 type login struct {
-	req  jute.ConnectRequest
-	done chan struct{} // closed by Apply when the response is in the output
-	ses  *session.Session
+	req     jute.ConnectRequest
+	done    chan struct{} // closed when ses is set: by Apply with the response in the output, by Revalidated without
+	ses     *session.Session
+	c       *conn // of a renewal on a learner
+	timeout int32 // of that, in milliseconds
 }
 
 // createSession proposes a session and waits for it: nothing else of this connection is handled before.
@@ -62,12 +64,21 @@ func (c *conn) createSession(req *jute.ConnectRequest, timeout int32) bool {
 	id := s.ids.Next(time.Now().UnixMilli())
 	l := &login{req: *req, done: make(chan struct{})}
 	r := &request{c: c, op: jute.OpCreateSession, received: c.batch, login: l}
-	if err := s.propose(r, &prep.Request{Body: prep.Body{Op: jute.OpCreateSession}, SessionID: id, TimeoutMillis: timeout}); err != nil {
+	err := c.term.admit()
+	switch {
+	case err != nil:
+	case c.term.Role.learner():
+		f := jute.ForwardedRequest{SessionID: id, Type: jute.OpCreateSession, Body: jute.AppendInt32(nil, timeout)}
+		err = c.term.forward(s, r, &f, nil)
+	default:
+		err = s.propose(r, &prep.Request{Body: prep.Body{Op: jute.OpCreateSession}, SessionID: id, TimeoutMillis: timeout})
+	}
+	if err != nil {
 		return false
 	}
 	select {
 	case <-l.done:
-	case <-s.stopping:
+	case <-c.term.over():
 		return false
 	}
 	return c.begun(l.ses)
@@ -90,16 +101,17 @@ func (c *conn) begun(ses *session.Session) bool {
 func (c *conn) renew(req *jute.ConnectRequest, timeout int32) bool {
 	s := c.srv
 	s.met.ConnectionRevalidateCount.Inc()
+	learner := c.term.Role.learner()
 	ses := s.tracker.Get(req.SessionID)
-	if ses == nil || ses.IsClosing() || !s.passwords.Check(req.SessionID, req.Passwd) {
+	if !learner && (ses == nil || ses.IsClosing()) || !s.passwords.Check(req.SessionID, req.Passwd) {
 		s.log.Info("session can't be renewed", "addr", c.remote, "session", req.SessionID)
 		c.respond(req, nil, 0)
 		return false
 	}
-	s.tracker.SetTimeout(ses, timeout, s.nowMillis())
-	if old, ok := ses.SwapOwner(c).(*conn); ok && old != nil && old != c {
-		old.shutdown()
+	if learner {
+		return c.revalidate(req, timeout)
 	}
+	s.takeUp(c, ses, timeout)
 	if ses.IsClosing() {
 		// Its end may have been applied just before this connection became the owner: nobody would close it.
 		c.respond(req, nil, 0)

@@ -78,7 +78,7 @@ func (o operator) Stats() figures.Stats {
 	return figures.Stats{
 		LatencyMin: low, LatencyAvg: avg, LatencyMax: high, Received: s.met.Server.PacketsReceived.Value(),
 		Sent: s.met.Server.PacketsSent.Value(), Connections: int64(s.connCount()), Outstanding: s.outstanding.Load(),
-		Zxid: counts.LastZxid, Mode: figures.ModeStandalone, NodeCount: counts.Nodes + 1,
+		Zxid: s.shownZxid(counts.LastZxid), Mode: s.mode(), NodeCount: counts.Nodes + 1,
 		Responses: sizes(&s.met.Server.ResponseSizes), Proposals: sizes(&s.met.Server.ProposalSizes), UptimeMillis: s.nowMillis(),
 		FsyncThresholdExceeded: s.met.Server.FsyncThresholdExceeded.Value(), AuthFailed: s.met.Server.AuthFailed.Value(),
 		NonMTLSLocal: s.met.Server.NonMTLSLocal.Value(), NonMTLSRemote: s.met.Server.NonMTLSRemote.Value(),
@@ -198,7 +198,7 @@ func (o operator) Conf() figures.Conf {
 		ClientPort: s.port(s.cfg.ClientPort, false), SecureClientPort: s.port(s.cfg.SecureClientPort, true), DataDir: versionDir(s.cfg.DataDir), DataDirBytes: data, DataLogDir: versionDir(s.cfg.DataLogDir),
 		DataLogDirBytes: log, TickTimeMillis: s.cfg.TickTime.Milliseconds(), MaxClientCnxns: int64(s.cfg.MaxClientCnxns),
 		MinSessionTimeoutMillis: s.cfg.MinSessionTimeout.Milliseconds(), MaxSessionTimeoutMillis: s.cfg.MaxSessionTimeout.Milliseconds(),
-		ListenBacklog: s.cfg.ClientPortListenBacklog,
+		ListenBacklog: s.cfg.ClientPortListenBacklog, ServerID: o.serverID(), Quorum: o.quorumConf(),
 	}
 }
 
@@ -224,6 +224,9 @@ func (s *Server) wall(millis int64) time.Time {
 }
 
 func (o operator) Sessions() figures.Sessions {
+	if t := o.s.term.Load(); t != nil && t.Role.learner() {
+		return figures.Sessions{Global: o.s.globalSessions()}
+	}
 	v := &figures.SessionBuckets{Count: o.s.tracker.Count()}
 	for _, b := range o.s.tracker.Buckets() {
 		v.Buckets = append(v.Buckets, figures.SessionBucket{At: o.s.wall(b.At), AtMillis: b.At, IDs: b.IDs})
@@ -280,8 +283,6 @@ func (o operator) Digests() []figures.Digest             { return o.s.digests.li
 func (o operator) Environment() []figures.KeyValue {
 	return figures.HostEnvironment(o.Version())
 }
-
-func (o operator) MonitorHead() []figures.KeyValue { return nil }
 
 func (o operator) AppendMonitor(dst []byte) []byte {
 	form := metrics.FormDefault

@@ -12,6 +12,7 @@ import (
 func (c *conn) local(h *jute.RequestHeader, d *jute.Decoder, ids []jute.ID) bool {
 	c.req = request{c: c, xid: h.Xid, op: h.Type, received: c.batch, local: localOp{ids: ids}}
 	r := &c.req
+	body := d.Rest()
 	decodeLocal(&r.local, h.Type, d)
 	r.amount = int64(d.Offset() + d.Remaining())
 	if d.Err() != nil {
@@ -26,6 +27,9 @@ func (c *conn) local(h *jute.RequestHeader, d *jute.Decoder, ids []jute.ID) bool
 			c.srv.fail(err)
 			return false
 		}
+	}
+	if h.Type == jute.OpSync && r.local.code == jute.CodeOk && c.term.Ensemble != nil {
+		return c.sync(r, body)
 	}
 	c.runLocal(r)
 	return true

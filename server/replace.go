@@ -31,7 +31,7 @@ func (s *Server) Replace(install func(swapped func()) (logged jute.Zxid, err err
 func (s *Server) replace(install func(func()) (jute.Zxid, error)) (lost []*conn, err error) {
 	s.prepMu.Lock()
 	defer s.prepMu.Unlock()
-	if !s.serving.Load() {
+	if s.term.Load() == nil {
 		return nil, errStopping
 	}
 	logged, err := install(func() { lost = s.swapped() })

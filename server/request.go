@@ -17,6 +17,7 @@ type request struct {
 	op       jute.OpCode
 	received time.Time
 	next     *request // in the connection's queue
+	later    *request // on a learner, in its session's list of forwarded ones
 	amount   int64    // bytes of the frame
 
 	// Of writes.
@@ -87,7 +88,7 @@ func (c *conn) dispatch(h *jute.RequestHeader, d *jute.Decoder, b []byte, ids []
 	// Unknown, or one that only servers originate. The answer is the connection's last, and has its turn
 	// behind those that are still on their way.
 	c.pause()
-	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.n == 0 })
+	c.queue.wait(c.term.over(), func(q *queue) bool { return q.n == 0 })
 	c.queue.empty() // not before whoever took the last one out has answered it
 	c.answerNow(h.Xid, -1, jute.CodeUnimplemented)
 	return false
@@ -135,9 +136,12 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 		return c.refuse(h, jute.CodeMarshallingError)
 	}
 	w.SessionID, w.Cxid, w.IDs, w.Owner = c.session.ID(), h.Xid, ids, c
-	if err := s.pin(&w); err != nil {
-		s.fail(err)
-		return false
+	learner := c.term.Role.learner()
+	if !learner {
+		if err := s.pin(&w); err != nil {
+			s.fail(err)
+			return false
+		}
 	}
 	r := &request{c: c, xid: h.Xid, op: h.Type, received: c.batch, write: true, amount: int64(size)}
 	if s.cfg.LargeRequestThreshold > 0 && size > s.cfg.LargeRequestThreshold {
@@ -148,17 +152,33 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 	}
 	if s.opt.Audit != nil {
 		r.audit = c.noteForAudit(&w)
-		s.opt.Audit.Await(s.stopping)
+		s.opt.Audit.Await(c.term.over())
 	}
 	alone := c.limitOutstanding()
 	c.awaitHeavy()
-	r.cost = costOf(r.amount)
-	c.takeTurn(r.cost, alone)
-	if err := s.propose(r, &w); err != nil {
+	err := c.term.admit()
+	switch {
+	case err != nil:
+	case learner:
+		err = c.forwardWrite(r, body, ids)
+	default:
+		r.cost = costOf(r.amount)
+		c.takeTurn(r.cost, alone)
+		err = s.propose(r, &w)
+	}
+	if err != nil {
 		s.large.Add(-r.large) // nobody else will give it back
 		return false
 	}
 	return true
+}
+
+// admit waits for the ensemble, if there is one.
+func (t *term) admit() error {
+	if t.Ensemble == nil {
+		return nil
+	}
+	return t.Ensemble.Admit()
 }
 
 // refuse answers a request that goes no further than here, in its turn.
@@ -186,7 +206,7 @@ func (c *conn) limitOutstanding() (alone bool) {
 	}
 	c.pause()
 	half := n / 2
-	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.n <= half && q.held <= queueBytesMax/2 || q.n == 0 })
+	c.queue.wait(c.term.over(), func(q *queue) bool { return q.n <= half && q.held <= queueBytesMax/2 || q.n == 0 })
 	return n == 0
 }
 
@@ -200,7 +220,7 @@ func (c *conn) awaitHeavy() {
 		return
 	}
 	c.pause()
-	c.queue.wait(c.srv.stopping, func(q *queue) bool { return q.heavy == 0 })
+	c.queue.wait(c.term.over(), func(q *queue) bool { return q.heavy == 0 })
 }
 
 // pin brings what a write touches into memory, so that neither prep nor Apply reads from disk.
@@ -243,13 +263,10 @@ func (s *Server) propose(r *request, w *prep.Request) error {
 	s.outstanding.Add(1)
 	s.prepMu.Lock()
 	defer s.prepMu.Unlock()
-	if !s.serving.Load() {
+	t := s.term.Load()
+	if err := s.mayPropose(t, r); err != nil {
 		s.outstanding.Add(-1)
-		return errStopping
-	}
-	if r.write && w.Owner != nil && !w.Owner.(*conn).session.CheckOwner(w.Owner) {
-		s.outstanding.Add(-1)
-		return errMoved
+		return err
 	}
 	s.prep.Applied(jute.Zxid(s.applied.Load()))
 	prepared := false
@@ -261,12 +278,32 @@ func (s *Server) propose(r *request, w *prep.Request) error {
 	now := time.Now()
 	buf, p := s.prep.Prepare(buf, w, now.UnixMilli())
 	prepared = true
-	r.code = p.Err
 	if r.cost > 0 && s.turns.way.send(r.cost) {
 		r.sent = now
 	}
-	if r.c != nil && r.write {
-		r.c.queue.push(r)
+	if r.c != nil {
+		r.code = p.Err
+		if r.write {
+			r.c.queue.push(r)
+		}
 	}
-	return s.replicator.Propose(Proposal{Zxid: p.Zxid, Bytes: buf, Tag: r})
+	return t.Replicator.Propose(Proposal{Zxid: p.Zxid, Bytes: buf, Tag: r})
 }
+
+// mayPropose tells why a request can't have a zxid. prepMu is held.
+func (s *Server) mayPropose(t *term, r *request) error {
+	switch {
+	case t == nil:
+		return errStopping
+	case r.c != nil && r.write && !r.c.session.CheckOwner(r.c):
+		return errMoved
+	case t.Ensemble != nil && s.prep.LastZxid().Counter() >= lastCounter:
+		t.Ensemble.Exhausted()
+		return errExhausted
+	}
+	return nil
+}
+
+// lastCounter is the last one of an epoch: 0xffffffff is never given out (Java: PrepRequestProcessor and
+// Leader.propose, ZOOKEEPER-1277).
+const lastCounter = 0xfffffffe

@@ -30,15 +30,8 @@ import (
 type Proposal struct {
 	Zxid  jute.Zxid
 	Bytes []byte // as jute.Proposal encodes it
-	Tag   any    // given back with the commit; nil for a transaction of another server
-}
-
-// Replicator makes proposals durable and committed, and hands them to Server.Apply in zxid order from
-// one goroutine.
-type Replicator interface {
-	// Propose takes a proposal; its Bytes belong to the replicator until Apply has had it. Calls come in
-	// zxid order, one at a time. It may block when too much is on its way.
-	Propose(p Proposal) error
+	// Tag is given back with the commit; nil for a transaction of another server, or of an earlier term.
+	Tag any
 }
 
 // Store is what the server needs of the node store besides tree.Store: see persistence/nodestore.
@@ -62,7 +55,7 @@ func (l *TreeLock) YieldTreeLock() {
 	l.Lock()
 }
 
-// Options are what a Server is made of. All fields but TLS, Rand, Secret and Audit are needed.
+// Options are what a Server is made of. All fields but TLS, Secret, Quorum and Audit are needed.
 type Options struct {
 	Config  *conf.Config
 	Logger  *slog.Logger
@@ -70,10 +63,7 @@ type Options struct {
 	Lock    *TreeLock
 	Tree    *tree.Tree
 	Store   Store
-	// Logged is the last zxid that was ever given out: the next one follows it. It is the tree's last
-	// zxid, or later where the tree was restored from an older one.
-	Logged jute.Zxid
-	Auth   *auth.Providers
+	Auth    *auth.Providers
 	// TLS is for ports with TLS; nil when there are none.
 	TLS *tls.Config
 	// Secret is the key of session passwords; nil takes Java's public function.
@@ -82,6 +72,8 @@ type Options struct {
 	Rand func() uint64
 	// DirSizes are the bytes on disk of the state and the log.
 	DirSizes func() (dataBytes, logBytes int64)
+	// Quorum tells of the ensemble, nil standalone; it may be nil itself.
+	Quorum func() *figures.Quorum
 	// Audit gets a line for every change; nil for none.
 	Audit *audit.Log
 	// Fatal is told of a failure after which the server must not go on. It must not block.
@@ -104,9 +96,10 @@ type Server struct {
 	tree *tree.Tree // guarded by lock
 
 	// prepMu guards prep and the order in which proposals reach the replicator.
-	prepMu     sync.Mutex
-	prep       *prep.Preparer
-	replicator Replicator
+	prepMu sync.Mutex
+	prep   *prep.Preparer
+
+	term atomic.Pointer[term] // nil between terms; changed with mu held
 
 	applied     atomic.Int64 // zxid of the last transaction in the tree
 	floor       atomic.Int64 // zxids up to here were given out before the tree was loaded or replaced
@@ -126,25 +119,24 @@ type Server struct {
 	digests     digestLog
 	applier     applier // owned by the goroutine that calls Apply
 
-	mu       sync.Mutex
-	conns    map[*conn]struct{} // guarded by mu
-	perIP    map[string]int     // guarded by mu
-	closed   bool               // guarded by mu
-	serving  atomic.Bool
-	ports    []Port          // immutable after Start
-	ctx      context.Context // ends at Close; immutable after Start
-	cancel   context.CancelFunc
-	work     sync.WaitGroup // accept loops, readers, expiry, cleaner
-	stopping chan struct{}
+	mu      sync.Mutex
+	conns   map[*conn]struct{} // guarded by mu
+	perIP   map[string]int     // guarded by mu
+	closed  bool               // guarded by mu
+	serving atomic.Bool        // a term takes clients
+	ports   []Port             // immutable after Start
+	ctx     context.Context    // ends at Close
+	cancel  context.CancelFunc
+	work    sync.WaitGroup // accept loops, readers, long reads
 }
 
-// New makes a server over a recovered tree. Sessions of the tree get their full timeout from now on.
+// New makes a server over a recovered tree. It serves clients when a term has begun.
 func New(o Options) (*Server, error) {
 	s := &Server{
 		cfg: o.Config, log: o.Logger, met: o.Metrics, auth: o.Auth, store: o.Store, lock: o.Lock, tree: o.Tree,
 		opt: o, start: time.Now(), watches: watch.New(), conns: map[*conn]struct{}{}, perIP: map[string]int{},
 		tracker:   session.NewTracker(o.Config.TickTime.Milliseconds()),
-		passwords: session.JavaPasswords(), saslUsers: saslUsers(o.Config), stopping: make(chan struct{}),
+		passwords: session.JavaPasswords(), saslUsers: saslUsers(o.Config),
 		whitelist: fourletter.ParseWhitelist(strings.Join(o.Config.FourLetterWhitelist, ","), o.Config.ReadonlyModeEnabled),
 	}
 	if o.Secret != nil {
@@ -153,19 +145,15 @@ func New(o Options) (*Server, error) {
 	s.traceMask.Store(figures.DefaultTraceMask)
 	// A standalone server numbers its sessions as server 1, as Java does.
 	s.ids = session.NewIDGenerator(uint8(max(o.Config.ServerID, 1)), time.Now().UnixMilli(), o.Rand)
-	now := s.nowMillis()
-	o.Tree.Sessions(func(id jute.SessionID, timeoutMillis int32) {
-		s.tracker.Add(id, timeoutMillis, now)
-		s.ids.Observe(id)
-	})
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.applied.Store(int64(o.Tree.LastZxid()))
 	s.prep = prep.New(lockedView{s.lock, s.tree}, o.Auth, sessionCheck{s.tracker}, prep.Options{
 		ExtendedTypes: o.Config.ExtendedTypesEnabled, NoDigest: !o.Config.DigestEnabled,
 		EnforceQuota: o.Config.EnforceQuota, ReconfigEnabled: o.Config.ReconfigEnabled,
-		BareCloseSession: !o.Config.CloseSessionTxnEnabled,
-		OnQuotaExceeded:  func(path string) { s.met.QuotaExceededErrorPerNamespace.Add(namespace(path), 1) },
+		BareCloseSession: !o.Config.CloseSessionTxnEnabled, CloseSessionBytesMax: s.closeSessionBytesMax(),
+		OnEphemeralRefused: s.ephemeralRefused,
+		OnQuotaExceeded:    func(path string) { s.met.QuotaExceededErrorPerNamespace.Add(namespace(path), 1) },
 	})
-	s.follow(o.Logged)
 	s.throttle.init(&o.Config.ConnectionThrottle, o.Rand)
 	s.requests.init(s)
 	s.applier.init(s)
@@ -173,23 +161,12 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Start serves on the ports, whose listeners belong to the server from now on. The replicator must be ready
-// to take proposals.
-func (s *Server) Start(r Replicator, ports ...Port) {
-	s.replicator = r
+// Start listens on the ports, whose listeners belong to the server from now on. Clients are served during
+// terms, operators' words always.
+func (s *Server) Start(ports ...Port) {
 	s.ports = ports
-	ctx, cancel := context.WithCancel(context.Background())
-	s.ctx, s.cancel = ctx, cancel
-	s.serving.Store(true)
-	s.work.Add(3 + len(ports))
-	go func() { // ends at Close
-		defer s.work.Done()
-		s.expire(ctx)
-	}()
-	go func() { // ends at Close
-		defer s.work.Done()
-		s.clean(ctx)
-	}()
+	ctx := s.ctx
+	s.work.Add(1 + len(ports))
 	go func() { // ends at Close
 		defer s.work.Done()
 		s.watchEnds(ctx)
@@ -211,8 +188,6 @@ func (s *Server) Close() {
 		return
 	}
 	s.closed = true
-	s.serving.Store(false)
-	close(s.stopping)
 	conns := make([]*conn, 0, len(s.conns))
 	for c := range s.conns {
 		conns = append(conns, c)
@@ -225,6 +200,7 @@ func (s *Server) Close() {
 	for _, c := range conns {
 		c.shutdown()
 	}
+	s.End()
 	s.work.Wait()
 }
 
@@ -279,6 +255,12 @@ func (v lockedView) Ephemerals(id jute.SessionID, dst []string) []string {
 	return dst
 }
 
+func (v lockedView) EphemeralBytes(id jute.SessionID) int {
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	return v.tree.EphemeralBytes(id)
+}
+
 func (v lockedView) TreeDigest() int64 {
 	v.lock.RLock()
 	defer v.lock.RUnlock()
@@ -311,8 +293,11 @@ func (c sessionCheck) SetClosing(id jute.SessionID) {
 	}
 }
 
-// errStopping answers proposals while the server closes.
-var errStopping = errors.New("server: closing")
+// errStopping answers proposals when the term is over, or the server closes.
+var errStopping = errors.New("server: not serving")
+
+// errExhausted answers proposals when the leader's epoch has no zxid left.
+var errExhausted = errors.New("server: the zxids of the epoch are used up")
 
 // errPrep ends the server after a panic in prep, whose stack is in the log.
 var errPrep = errors.New("server: preparing a write failed, no further one can be ordered")

@@ -111,7 +111,7 @@ func (t *requestThrottle) enter(c *conn, h *jute.RequestHeader) bool {
 		s.met.RequestThrottleWaitCount.Inc()
 		select {
 		case <-time.After(max(s.cfg.RequestThrottleStallTime, time.Millisecond)):
-		case <-s.stopping:
+		case <-c.term.over():
 			return false
 		}
 	}

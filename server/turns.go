@@ -173,7 +173,7 @@ func (c *conn) takeTurn(cost int64, alone bool) {
 	t := &c.srv.turns
 	if !t.enter(&c.turn, cost) {
 		c.flush()
-		t.await(&c.turn, cost, alone, c.srv.stopping)
+		t.await(&c.turn, cost, alone, c.term.over())
 	}
 }
 

@@ -38,6 +38,7 @@ type fakeServer struct {
 	connResets int
 	acl        []jute.ACL
 	watches    []figures.Watch
+	quorum     *figures.Quorum
 	gate       chan struct{} // EachWatch waits for it, unless nil
 }
 
@@ -46,9 +47,10 @@ const (
 	sessionB = sessionA + 1
 )
 
-func (f *fakeServer) Serving() bool   { return !f.stopped }
-func (f *fakeServer) ReadOnly() bool  { return false }
-func (f *fakeServer) Version() string { return javaVersion }
+func (f *fakeServer) Serving() bool           { return !f.stopped }
+func (f *fakeServer) ReadOnly() bool          { return false }
+func (f *fakeServer) Quorum() *figures.Quorum { return f.quorum }
+func (f *fakeServer) Version() string         { return javaVersion }
 func (f *fakeServer) Stats() figures.Stats {
 	return figures.Stats{
 		LatencyAvg: 3.3953, LatencyMax: 19, Received: 45, Sent: 45, Connections: 2, Zxid: 37, Mode: figures.ModeStandalone,

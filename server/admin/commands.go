@@ -43,7 +43,7 @@ func commands() []command {
 		{names: []string{"initial_configuration", "icfg"}, serving: true, access: closed, run: (*call).initialConfiguration},
 		{names: []string{"is_read_only", "isro"}, serving: true, run: func(c *call) { c.putBoolean("read_only", c.server().ReadOnly()) }},
 		{names: []string{"last_snapshot", "lsnp"}, serving: true, run: (*call).lastSnapshot},
-		{names: []string{"leader", "lead"}, serving: true, run: func(c *call) { c.putError("server is not initialized") }},
+		{names: []string{"leader", "lead"}, serving: true, run: (*call).leader},
 		{names: []string{"monitor", "mntr"}, run: (*call).monitor},
 		{names: []string{"observer_connection_stat_reset", "orst"}, serving: true, run: func(*call) {}},
 		{names: []string{"observers", "obsr"}, serving: true, run: (*call).observers},
@@ -55,7 +55,7 @@ func commands() []command {
 		{names: []string{"stat_reset", "srst"}, serving: true, run: func(c *call) { c.server().ResetStats() }},
 		{names: []string{"stats", "stat"}, serving: true, list: true, access: closed, run: (*call).stats},
 		{names: []string{"system_properties", "sysp"}, access: closed, run: func(c *call) { c.pairs(c.server().SystemProperties()) }},
-		{names: []string{"voting_view"}, serving: true, run: func(c *call) { c.putObject("current_config", func() {}) }},
+		{names: []string{"voting_view"}, serving: true, run: (*call).votingView},
 		{names: []string{"watch_summary", "wchs"}, serving: true, run: (*call).watchSummary},
 		{names: []string{"watches", "wchc"}, serving: true, list: true, access: closed, run: (*call).watchesBySession},
 		{names: []string{"watches_by_path", "wchp"}, serving: true, list: true, access: closed, run: (*call).watchesByPath},
@@ -146,12 +146,6 @@ func (c *call) monitor() {
 	}
 }
 
-// observers of a server that has none.
-func (c *call) observers() {
-	c.putInteger("synced_observers", 0)
-	c.putArray("observers", func() {})
-}
-
 func (c *call) serverStats() {
 	s := c.server()
 	v := s.Stats()
@@ -214,12 +208,6 @@ func (c *call) watchSummary() {
 	c.putInteger("num_connections", int64(v.Watchers))
 	c.putInteger("num_paths", int64(v.Paths))
 	c.putInteger("num_total_watches", int64(v.Watches))
-}
-
-// zabState of a server that is in no quorum.
-func (c *call) zabState() {
-	c.putBoolean("voting", false)
-	c.putText("zabstate", "")
 }
 
 // parameter is the first value of an argument.

@@ -39,7 +39,7 @@ func Check(ctx context.Context, cfg *conf.Config, deps Deps, each func(path stri
 		return f, err
 	}
 	defer func() { err = errors.Join(err, n.stores.Close()) }()
-	f.Redone, _, err = n.recover()
+	f.Redone, _, err = n.recover(true)
 	if n.nodes != nil {
 		defer func() { err = errors.Join(err, n.nodes.Close()) }()
 	}

@@ -29,6 +29,8 @@ import (
 	"zk/jute"
 	"zk/persistence"
 	"zk/persistence/nodestore"
+	"zk/quorum"
+	"zk/quorum/verifier"
 	"zk/server"
 	"zk/server/audit"
 	"zk/server/auth"
@@ -46,6 +48,8 @@ type Deps struct {
 	FS vfs.FS
 	// Listen opens listeners; nil is net.Listen.
 	Listen func(network, address string) (net.Listener, error)
+	// Dial connects to other servers; nil is a net.Dialer's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// NodeLimits tune the write-behind; the zero value is the default.
 	NodeLimits nodestore.Limits
 	// DiskUsage tells how much room there is on the disk of a folder; nil asks FS.
@@ -85,6 +89,9 @@ type Node struct {
 	done    chan struct{} // closed when Close is through
 	batch   []server.Proposal
 
+	peer    *quorum.Peer     // nil standalone; immutable after Start
+	members *verifier.Config // of the ensemble; likewise
+
 	adminAddr    net.Addr     // of the AdminServer, nil without one; immutable after Start
 	durableSince atomic.Int64 // when the last state became durable, in seconds of Unix time
 	restoring    sync.Mutex   // held by a Restore, and at the end of Close; before whole.mu
@@ -99,6 +106,9 @@ func Start(ctx context.Context, cfg *conf.Config, deps Deps) (*Node, error) {
 	}
 	if n.deps.Listen == nil {
 		n.deps.Listen = net.Listen
+	}
+	if n.deps.Dial == nil {
+		n.deps.Dial = new(net.Dialer).DialContext
 	}
 	n.deps.NodeLimits = limitsOrDefault(n.deps.NodeLimits)
 	n.whole.readers = &sync.WaitGroup{}
@@ -166,7 +176,7 @@ func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 	if _, err = sealJava(n.stores, n.cfg, n.log); err != nil {
 		return err
 	}
-	redone, fresh, err := n.recover()
+	redone, fresh, err := n.recover(!inEnsemble(n.cfg))
 	if err != nil {
 		return err
 	}
@@ -181,21 +191,23 @@ func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 		return fmt.Errorf("embed: authentication: %w", err)
 	}
 	n.server, err = server.New(server.Options{
-		Config: n.cfg, Logger: n.log, Metrics: n.met, Lock: &n.lock, Tree: n.tree, Store: n.nodes, Logged: jute.Zxid(n.stores.Log.LastLogged()),
-		Auth: providers, Audit: n.audit, TLS: n.tls, Secret: secret, Rand: randomBits, DirSizes: n.dirSizes, Fatal: n.fail,
+		Config: n.cfg, Logger: n.log, Metrics: n.met, Lock: &n.lock, Tree: n.tree, Store: n.nodes,
+		Auth: providers, Audit: n.audit, TLS: n.tls, Secret: secret, Rand: randomBits, DirSizes: n.dirSizes, Quorum: n.quorumFigures, Fatal: n.fail,
 	})
 	if err != nil {
 		return err
 	}
+	if inEnsemble(n.cfg) {
+		if err := n.newPeer(); err != nil {
+			return err
+		}
+	}
 	n.purger = n.startPurger()
 	n.stores.State.Start(n.durable, n.fail)
-	n.stores.Log.Start(n.apply, n.fail)
+	n.stores.Log.Start(n.logged, n.fail)
 	n.watchSpace(ctx)
-	n.server.Start(solo{n.stores.Log}, ports...)
+	n.serve(ports)
 	counts := n.tree.Counts()
-	for _, p := range ports {
-		n.log.Info("serving clients", "addr", p.Addr().String(), "tls", p.TLS.String(), "mode", "standalone", "data_dir", n.cfg.DataDir, "data_log_dir", n.cfg.DataLogDir)
-	}
 	n.log.Info("recovered", "zxid", counts.LastZxid, "znodes", counts.Nodes, "sessions", n.tree.SessionCount(), "txns_redone", redone, "fresh", fresh, "ms", took.Milliseconds())
 	n.auditOwn(audit.ServerStart, audit.Success)
 	n.warm(ctx)
@@ -274,6 +286,32 @@ type solo struct{ log *persistence.Log }
 // Propose implements server.Replicator.
 func (r solo) Propose(p server.Proposal) error {
 	return r.log.Append(persistence.Entry{Zxid: p.Zxid, Bytes: p.Bytes, Tag: p.Tag})
+}
+
+// serve opens the ports. A server that stands alone serves clients at once, one of an ensemble when its peer
+// has found the others.
+func (n *Node) serve(ports []server.Port) {
+	mode := "ensemble"
+	if n.peer == nil {
+		mode = "standalone"
+		n.server.Begin(server.Term{Role: server.Standalone, Replicator: solo{n.stores.Log}, Zxid: jute.Zxid(n.stores.Log.LastLogged())})
+	}
+	n.server.Start(ports...)
+	for _, p := range ports {
+		n.log.Info("serving clients", "addr", p.Addr().String(), "tls", p.TLS.String(), "mode", mode, "data_dir", n.cfg.DataDir, "data_log_dir", n.cfg.DataLogDir)
+	}
+	if n.peer != nil {
+		n.peer.Start()
+	}
+}
+
+// logged is told of durable entries.
+func (n *Node) logged(entries []persistence.Entry) {
+	if n.peer != nil {
+		n.peer.Durable(entries[len(entries)-1].Zxid)
+		return
+	}
+	n.apply(entries)
 }
 
 // apply hands durable entries to the tree.
@@ -410,6 +448,9 @@ func (n *Node) close() error {
 	n.auditOwn(audit.ServerStop, audit.Invoked)
 	defer n.closeAudit() // after the last transaction
 	n.cancel()
+	if n.peer != nil {
+		n.peer.Close()
+	}
 	n.server.Close()
 	n.space.Close()
 	n.endWhole()

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"zk/jute"
-	"zk/persistence"
 	"zk/persistence/nodestore"
 	"zk/server/tree"
 )
@@ -19,8 +18,8 @@ const metaSecret = "secret"
 // secretBytes is its length.
 const secretBytes = 32
 
-// recover opens the tree and brings it up to the end of the log.
-func (n *Node) recover() (redone int, fresh bool, err error) {
+// recover opens the tree and, with redo, brings it up to the end of the log.
+func (n *Node) recover(redo bool) (redone int, fresh bool, err error) {
 	var found tree.Saved
 	n.nodes, found, fresh, err = nodestore.Open(n.stores.State, &n.lock, n.deps.NodeLimits)
 	if err != nil {
@@ -35,12 +34,14 @@ func (n *Node) recover() (redone int, fresh bool, err error) {
 		n.lock.Unlock()
 	}
 	n.nodes.Start(n.fail)
+	if !redo {
+		return 0, fresh, nil
+	}
 	var prop jute.Proposal
 	var res tree.Result
 	err = n.stores.Log.Read(jute.Zxid(n.stores.State.Applied())+1, func(zxid jute.Zxid, b []byte) error {
-		d := jute.NewDecoder(b, len(b))
-		if prop.Decode(&d); d.Err() != nil {
-			return &persistence.CorruptionError{Path: n.cfg.DataLogDir, Key: zxid.String(), Err: d.Err()}
+		if err := n.decode(zxid, b, &prop); err != nil {
+			return err
 		}
 		redone++
 		return n.redo(&prop, &res)
@@ -104,7 +105,7 @@ func (n *Node) pin(p *jute.Proposal) error {
 
 // secret gives the key of session passwords, made at the first start. Nil is Java's public function.
 func (n *Node) secret() ([]byte, error) {
-	if n.cfg.SessionPassword == "java" {
+	if n.cfg.SessionPassword == "java" || inEnsemble(n.cfg) {
 		return nil, nil
 	}
 	state := n.stores.State

@@ -19,6 +19,8 @@ type Server interface {
 	Version() string
 
 	Stats() Stats
+	// Quorum is what a member of an ensemble shows of it, nil standalone.
+	Quorum() *Quorum
 	// Connections lists the open connections of clients in the order they shall appear, the one that
 	// asks included.
 	Connections() []Conn

@@ -36,6 +36,7 @@ type fakeServer struct {
 
 func (f *fakeServer) Serving() bool                           { return !f.notServing }
 func (f *fakeServer) ReadOnly() bool                          { return f.readOnly }
+func (f *fakeServer) Quorum() *figures.Quorum                 { return nil }
 func (f *fakeServer) Version() string                         { return javaVersion }
 func (f *fakeServer) Stats() figures.Stats                    { return f.stats }
 func (f *fakeServer) Connections() []figures.Conn             { return f.conns }

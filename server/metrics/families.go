@@ -193,9 +193,11 @@ type Metrics struct {
 	UnrecoverableErrorCount  *Counter `zk:"unrecoverable_error_count"`   // worker death
 	JVMPauseTime             *Summary `zk:"jvm_pause_time_ms,p99"`       // empty here: pauses of the Java machine
 
-	// Not Java's: stops of apply; the room on the data disks, unset where disks are not watched.
+	// Not Java's: stops of apply; creates that would make a session too large; the room on the data disks, unset where disks are not watched.
 
 	ApplyStopTime *Summary `zk:"apply_stop_time_ms,p99"` // ms that apply stood still, of stops of 10 ms and more
+
+	EphemeralsRefused *Counter `zk:"ephemerals_refused_count"` // creates refused because the session could not be closed any more
 
 	DiskSpaceLevel    *Gauge `zk:"disk_space_level"`          // 0 enough, 1 tight, 2 low: writes are refused, 3 critical: new sessions too
 	DiskDataFreeBytes *Gauge `zk:"disk_data_free_bytes"`      // free on the disk of dataDir

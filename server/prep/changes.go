@@ -25,7 +25,9 @@ type changes struct {
 	head  int
 	// byOwner starts the list of a session's ephemerals in flight, which closeSession looks for.
 	byOwner map[jute.SessionID]*change
-	free    *change // for reuse, through next
+	// ownedBytes is what the paths of each such list take in a closeSession.
+	ownedBytes map[jute.SessionID]int
+	free       *change // for reuse, through next
 
 	// undo has what a multi changed as it was before, while undoing.
 	undo    []undo
@@ -48,7 +50,7 @@ type undo struct {
 }
 
 func (s *changes) reset() {
-	*s = changes{byPath: map[string]*change{}, byOwner: map[jute.SessionID]*change{}}
+	*s = changes{byPath: map[string]*change{}, byOwner: map[jute.SessionID]*change{}, ownedBytes: map[jute.SessionID]int{}}
 }
 
 // add makes an empty change for a path that has none. touch comes next.
@@ -97,6 +99,7 @@ func (s *changes) own(c *change, owner jute.SessionID) {
 			c.next.prev = c.prev
 		}
 		c.prev, c.next = nil, nil
+		s.count(c.owner, -(tree.PathLenBytes + len(c.path)))
 	}
 	c.owner = owner
 	if owner != 0 {
@@ -104,6 +107,15 @@ func (s *changes) own(c *change, owner jute.SessionID) {
 			c.next.prev = c
 		}
 		s.byOwner[owner] = c
+		s.count(owner, tree.PathLenBytes+len(c.path))
+	}
+}
+
+func (s *changes) count(owner jute.SessionID, bytes int) {
+	if n := s.ownedBytes[owner] + bytes; n != 0 {
+		s.ownedBytes[owner] = n
+	} else {
+		delete(s.ownedBytes, owner)
 	}
 }
 

@@ -41,6 +41,8 @@ func (p *Preparer) create(r *Request, b *Body, txn *jute.Txn) jute.Code {
 		return jute.CodeNoChildrenForEphemerals
 	case !p.withinQuota(path, 1, int64(len(b.Data))):
 		return jute.CodeQuotaExceeded
+	case isEphemeral(b.Flags) && !p.closable(r.SessionID, path):
+		return jute.CodeQuotaExceeded
 	}
 
 	cversion := parent.Stat.Cversion + 1
@@ -136,6 +138,19 @@ func (p *Preparer) dataCRC(path string, data []byte) uint32 {
 		return 0
 	}
 	return tree.DataCRC(path, data)
+}
+
+// closable reports whether the session can still be closed in one transaction that every server can read, with
+// one ephemeral more. Deletes in flight make no room yet.
+func (p *Preparer) closable(id jute.SessionID, path string) bool {
+	limit := p.opt.CloseSessionBytesMax
+	if limit <= 0 || p.view.EphemeralBytes(id)+p.inflight.ownedBytes[id]+tree.PathLenBytes+len(path) <= limit {
+		return true
+	}
+	if p.opt.OnEphemeralRefused != nil {
+		p.opt.OnEphemeralRefused(id)
+	}
+	return false
 }
 
 // withinQuota checks the hard limits of the deepest quota above path against the committed usage;

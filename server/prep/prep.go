@@ -34,6 +34,11 @@ type Options struct {
 	EnforceQuota     bool // hard limits refuse writes (enforceQuota)
 	ReconfigEnabled  bool // (reconfigEnabled)
 	BareCloseSession bool // no paths in closeSession (zookeeper.closeSessionTxn.enabled=false)
+	// CloseSessionBytesMax bounds what the paths of a session's ephemerals take in the transaction that ends
+	// it: a create that would go beyond is QuotaExceeded. 0 is no bound.
+	CloseSessionBytesMax int
+	// OnEphemeralRefused is told of the session of each create that this bound refuses; nil ignores it.
+	OnEphemeralRefused func(id jute.SessionID)
 	// OnQuotaExceeded is told of the path of each write that a hard limit refuses; nil ignores it.
 	OnQuotaExceeded func(path string)
 }

@@ -16,6 +16,7 @@ type Session struct {
 	timeout  atomic.Int32 // milliseconds
 	deadline atomic.Int64 // instant of the last touch plus the timeout
 	closing  atomic.Bool
+	told     atomic.Int64 // the deadline at the last TakeTouch
 	owner    atomic.Pointer[any]
 
 	// Guarded by Tracker.mu.
@@ -41,6 +42,12 @@ func (s *Session) Touch(now int64) bool {
 	}
 	s.deadline.Store(now + int64(s.timeout.Load()))
 	return true
+}
+
+// TakeTouch reports whether the session was touched since the last call.
+func (s *Session) TakeTouch() bool {
+	deadline := s.deadline.Load()
+	return s.told.Swap(deadline) != deadline
 }
 
 // SetClosing marks the session closing: no more requests (SessionExpired), no touches; Expire won't
@@ -194,6 +201,23 @@ func (t *Tracker) Replace(table map[jute.SessionID]int32, now int64) (gone []*Se
 		t.Add(id, timeoutMillis, now)
 	}
 	return gone
+}
+
+// Reset makes the tracked sessions those of a table (id: timeout in milliseconds), each with its full timeout
+// from now on and without an owner, as when nobody was served before.
+func (t *Tracker) Reset(table map[jute.SessionID]int32, now int64) {
+	t.mu.Lock()
+	for _, s := range t.all {
+		s.closing.Store(true)
+	}
+	clear(t.byID)
+	clear(t.buckets)
+	t.all = nil
+	t.count.Store(0)
+	t.mu.Unlock()
+	for id, timeoutMillis := range table {
+		t.Add(id, timeoutMillis, now)
+	}
 }
 
 // Expire marks every session closing whose time has come and returns their ids, each only once in the

@@ -145,10 +145,10 @@ func (t *Tree) register(path string, owner int64) {
 		id := jute.SessionID(owner)
 		set := t.ephemerals[id]
 		if set == nil {
-			set = map[string]struct{}{}
+			set = &pathSet{paths: map[string]struct{}{}}
 			t.ephemerals[id] = set
 		}
-		set[path] = struct{}{}
+		set.add(path)
 		t.counts.Ephemerals++
 		t.store.PutEphemeral(id, path)
 	default:
@@ -163,11 +163,10 @@ func (t *Tree) unregister(path string, owner int64) {
 	case t.sessionOwned(owner):
 		id := jute.SessionID(owner)
 		set := t.ephemerals[id]
-		if _, ok := set[path]; !ok {
+		if !set.remove(path) {
 			return
 		}
-		delete(set, path)
-		if len(set) == 0 {
+		if set.len() == 0 {
 			delete(t.ephemerals, id)
 		}
 		t.counts.Ephemerals--
@@ -268,7 +267,7 @@ func (t *Tree) closeSession(h *jute.TxnHeader, txn *jute.Txn, ev Events) {
 		t.store.DropSession(h.ClientID)
 	}
 	t.deleteAll(txn.Paths, h.Zxid, ev)
-	if len(t.ephemerals[h.ClientID]) > 0 {
+	if t.EphemeralCount(h.ClientID) > 0 {
 		t.deleteAll(t.Ephemerals(h.ClientID, nil), h.Zxid, ev)
 	}
 }

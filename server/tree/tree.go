@@ -50,12 +50,45 @@ type Tree struct {
 	acls       *aclTable
 	counts     Counts
 	sessions   map[jute.SessionID]int32 // timeout in milliseconds
-	ephemerals map[jute.SessionID]map[string]struct{}
+	ephemerals map[jute.SessionID]*pathSet
 	candidates map[string]struct{} // containers and TTL nodes
 	quotas     map[string]*Quota
 	walks      []*Walk
 	digester   Digester
 	inMulti    bool // parts of a multi may have been done: nobody may see the tree
+}
+
+// pathSet is a set of paths; nil is an empty one that can't be added to.
+type pathSet struct {
+	paths map[string]struct{}
+	bytes int // of the paths
+}
+
+func (s *pathSet) add(path string) {
+	if _, ok := s.paths[path]; !ok {
+		s.paths[path] = struct{}{}
+		s.bytes += len(path)
+	}
+}
+
+// remove reports whether the path was there.
+func (s *pathSet) remove(path string) bool {
+	if s == nil {
+		return false
+	}
+	if _, ok := s.paths[path]; !ok {
+		return false
+	}
+	delete(s.paths, path)
+	s.bytes -= len(path)
+	return true
+}
+
+func (s *pathSet) len() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.paths)
 }
 
 // Saved is what a start finds on disk beside the nodes.
@@ -78,16 +111,16 @@ type SavedACL struct {
 func New(store Store, saved Saved, opt Options) *Tree {
 	t := &Tree{
 		store: store, opt: opt, acls: newACLTable(store), counts: saved.Counts,
-		sessions: map[jute.SessionID]int32{}, ephemerals: map[jute.SessionID]map[string]struct{}{},
+		sessions: map[jute.SessionID]int32{}, ephemerals: map[jute.SessionID]*pathSet{},
 		candidates: map[string]struct{}{}, quotas: map[string]*Quota{},
 	}
 	for id, timeout := range saved.Sessions {
 		t.sessions[id] = timeout
 	}
 	for id, paths := range saved.Ephemerals {
-		set := make(map[string]struct{}, len(paths))
+		set := &pathSet{paths: make(map[string]struct{}, len(paths))}
 		for _, p := range paths {
-			set[p] = struct{}{}
+			set.add(p)
 		}
 		t.ephemerals[id] = set
 	}
@@ -224,27 +257,38 @@ func (t *Tree) Children(r Ref, yield func(name []byte)) {
 
 // Ephemerals implements View.
 func (t *Tree) Ephemerals(id jute.SessionID, dst []string) []string {
-	for p := range t.ephemerals[id] {
-		dst = append(dst, p)
-	}
+	t.EachEphemeral(id, func(path string) { dst = append(dst, path) })
 	return dst
 }
 
 // EachEphemeral calls yield with the path of each ephemeral of the session. The tree may change during a
 // call of yield, which may let go of the lock.
 func (t *Tree) EachEphemeral(id jute.SessionID, yield func(path string)) {
-	for p := range t.ephemerals[id] {
+	set := t.ephemerals[id]
+	if set == nil {
+		return
+	}
+	for p := range set.paths {
 		yield(p)
 	}
 }
 
 // EphemeralCount is the number of ephemerals of the session.
-func (t *Tree) EphemeralCount(id jute.SessionID) int { return len(t.ephemerals[id]) }
+func (t *Tree) EphemeralCount(id jute.SessionID) int { return t.ephemerals[id].len() }
+
+// EphemeralBytes implements View.
+func (t *Tree) EphemeralBytes(id jute.SessionID) int {
+	set := t.ephemerals[id]
+	if set == nil {
+		return 0
+	}
+	return set.bytes + PathLenBytes*len(set.paths)
+}
 
 // EphemeralSessions calls yield for each session that owns ephemerals, with how many.
 func (t *Tree) EphemeralSessions(yield func(id jute.SessionID, n int)) {
 	for id, set := range t.ephemerals {
-		yield(id, len(set))
+		yield(id, set.len())
 	}
 }
 

@@ -40,6 +40,9 @@ type Quota struct {
 	BytesHardLimit int64
 }
 
+// PathLenBytes is what a path takes in a transaction besides its bytes.
+const PathLenBytes = 4
+
 // View is the committed tree as prep reads it. It is not safe to hold what it returns over an apply,
 // except the ACL slices, which never change.
 type View interface {
@@ -49,6 +52,8 @@ type View interface {
 	QuotaOf(path string) (Quota, bool)
 	// Ephemerals appends the paths of the session's ephemerals to dst, in no particular order.
 	Ephemerals(id jute.SessionID, dst []string) []string
+	// EphemeralBytes is how many bytes those paths take in a closeSession.
+	EphemeralBytes(id jute.SessionID) int
 	// TreeDigest is the digest after LastZxid.
 	TreeDigest() int64
 	// LastZxid is the zxid of the last transaction applied.

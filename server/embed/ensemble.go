@@ -1,0 +1,126 @@
+package embed
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"zk/conf"
+	"zk/jute"
+	"zk/quorum"
+	"zk/quorum/verifier"
+	"zk/server/metrics"
+)
+
+// An ensemble's server starts like one that stands alone, but for three things: what its log has beyond the
+// stored tree is not redone, since nobody knows yet if it was committed (I4); clients are served when its
+// quorum.Peer begins a term; and what is durable goes to the Peer, which tells when it is committed.
+
+// diffBytesMin is what a learner may always lack before it gets the tree in place of the log.
+const diffBytesMin = 64 << 20
+
+// inEnsemble reports whether the configuration is one of several servers (Java: QuorumPeerConfig.isDistributed).
+func inEnsemble(c *conf.Config) bool {
+	return len(c.Servers) > 1 || len(c.Servers) == 1 && !c.StandaloneEnabled
+}
+
+// ensembleOf is the list of servers as quorum wants it.
+func ensembleOf(c *conf.Config) (*verifier.Config, error) {
+	servers := make([]verifier.Server, 0, len(c.Servers))
+	for i := range c.Servers {
+		s := &c.Servers[i]
+		v := verifier.Server{
+			ID: jute.ServerID(s.ID), Observer: s.Observer,
+			ClientAddress: s.ClientAddress, ClientPort: s.ClientPort, HasClientPort: s.HasClientPort,
+		}
+		for _, a := range s.Peers {
+			v.Addresses = append(v.Addresses, verifier.Address(a))
+		}
+		servers = append(servers, v)
+	}
+	groups := make(map[int64][]jute.ServerID, len(c.Groups))
+	for id, members := range c.Groups {
+		for _, m := range members {
+			groups[id] = append(groups[id], jute.ServerID(m))
+		}
+	}
+	weights := make(map[jute.ServerID]int64, len(c.Weights))
+	for id, w := range c.Weights {
+		weights[jute.ServerID(id)] = w
+	}
+	return verifier.New(servers, groups, weights, c.ConfigVersion)
+}
+
+// newPeer makes this server one of its ensemble; Start makes it take part.
+func (n *Node) newPeer() error {
+	c := n.cfg
+	config, err := ensembleOf(c)
+	if err != nil {
+		return &configError{fmt.Errorf("embed: the list of servers: %w", err)}
+	}
+	n.members = config
+	n.peer, err = quorum.New(quorum.Options{
+		Me: jute.ServerID(c.ServerID), Config: config, TickTime: c.TickTime, InitLimit: c.InitLimit, SyncLimit: c.SyncLimit,
+		ConnectToLearnerMasterLimit: c.ConnectToLearnerMasterLimit, ConnectDelay: c.LeaderConnectDelayDuringRetry,
+		CnxTimeout: c.CnxTimeout, QuorumCnxnTimeout: c.QuorumCnxnTimeout, ElectionPortBindRetry: c.ElectionPortBindRetry,
+		QuorumListenOnAllIPs: c.QuorumListenOnAllIPs, NotificationIntervalMin: c.MinNotificationInterval,
+		NotificationIntervalMax: c.MaxNotificationInterval, PacketBytesMax: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize,
+		DiffBytesMax: n.diffBytesMax,
+	}, quorum.Deps{
+		Log: quorumLog{n.stores.Log, n}, StateMachine: machine{n}, Logger: n.log, Dial: n.dialPeer, Listen: n.listenPeer,
+		Fatal: n.fail, Hooks: quorumHooks(n.met),
+	})
+	if err != nil {
+		return &configError{fmt.Errorf("embed: %w", err)}
+	}
+	return nil
+}
+
+// diffBytesMax is how much log is sent to a learner rather than the tree: sending it must not cost more.
+func (n *Node) diffBytesMax() int64 {
+	counts, _ := n.server.Usage()
+	return max(diffBytesMin, int64(float64(counts.DataBytes)*n.cfg.SnapshotSizeFactor))
+}
+
+func (n *Node) dialPeer(ctx context.Context, address string) (net.Conn, error) {
+	return n.deps.Dial(ctx, "tcp", address)
+}
+
+func (n *Node) listenPeer(_ context.Context, address string) (net.Listener, error) {
+	return n.deps.Listen("tcp", address)
+}
+
+// quorumHooks count what happens between the servers.
+func quorumHooks(m *metrics.Metrics) quorum.Hooks {
+	return quorum.Hooks{
+		Looking: m.LookingCount.Inc,
+		Elected: m.ElectionTime.ObserveDuration,
+		Synced: func(r quorum.Role, took time.Duration) {
+			if r == quorum.Observing {
+				m.ObserverSyncTime.ObserveDuration(took)
+			} else {
+				m.FollowerSyncTime.ObserveDuration(took)
+			}
+		},
+		Proposed: func(bytes int) {
+			m.ProposalCount.Inc()
+			m.Server.ProposalSizes.Observe(int64(bytes))
+		},
+		Committed: func(n int) { m.CommitCount.Add(int64(n)) },
+		SyncBegan: func(snap bool, underWay int) {
+			if snap {
+				m.SnapCount.Inc()
+				m.InflightSnapCount.Observe(int64(underWay))
+			} else {
+				m.DiffCount.Inc()
+				m.InflightDiffCount.Observe(int64(underWay))
+			}
+		},
+		ProposalReceived: func(n int) { m.LearnerProposalReceivedCount.Add(int64(n)) },
+		CommitReceived:   func(n int) { m.LearnerCommitReceivedCount.Add(int64(n)) },
+	}
+}
+
+func hostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }

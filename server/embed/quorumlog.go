@@ -1,0 +1,58 @@
+package embed
+
+import (
+	"errors"
+
+	"zk/jute"
+	"zk/persistence"
+	"zk/quorum"
+)
+
+// quorumLog is the transaction log as quorum wants it.
+type quorumLog struct {
+	*persistence.Log
+	n *Node
+}
+
+var _ quorum.Log = quorumLog{}
+
+func (l quorumLog) LastLogged() jute.Zxid { return jute.Zxid(l.Log.LastLogged()) }
+
+// Floor fails when the store does: then the server ends, and the answer does not matter.
+func (l quorumLog) Floor(z jute.Zxid) (jute.Zxid, bool) {
+	at, ok, err := l.Log.Floor(z)
+	if err != nil {
+		l.n.fail(err)
+		return 0, false
+	}
+	return at, ok
+}
+
+func (l quorumLog) Append(z jute.Zxid, b []byte) error {
+	return l.Log.Append(persistence.Entry{Zxid: z, Bytes: b})
+}
+
+// Truncate also looks at the tree: what it has applied stays (I8).
+func (l quorumLog) Truncate(z jute.Zxid) error {
+	err := l.Log.Truncate(z, persistence.Applied(l.n.server.LastProcessedZxid()))
+	if errors.Is(err, persistence.ErrNotHere) {
+		return quorum.ErrNotHere
+	}
+	return err
+}
+
+func (l quorumLog) Cursor(after jute.Zxid) (quorum.Cursor, error) {
+	c, err := l.Log.Cursor(after)
+	if err != nil {
+		return nil, err
+	}
+	return quorumCursor{c}, nil
+}
+
+// quorumCursor is a cursor whose end is told.
+type quorumCursor struct{ *persistence.LogCursor }
+
+func (c quorumCursor) Close() error {
+	c.LogCursor.Close()
+	return nil
+}
