@@ -2,8 +2,13 @@ package quorum
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +25,7 @@ type ensemble struct {
 	nodes []*node // by sid - 1
 	set   func(*Options)
 	level slog.Level
+	watch *logWatch
 }
 
 // node is a server that can be killed and started again with what it has on its disk.
@@ -30,6 +36,10 @@ type node struct {
 	server *memServer
 	peer   *Peer
 	stop   func() // ends the log's goroutine
+	fatal  func(error)
+
+	lost     bool // Options.LostMemory
+	regained func() error
 }
 
 const testTick = 100 * time.Millisecond
@@ -79,13 +89,26 @@ func (n *node) start() {
 	o := Options{
 		Me: n.sid, Config: e.conf, TickTime: testTick, InitLimit: 10, SyncLimit: 5, ElectionPortBindRetry: 3,
 	}
+	o.LostMemory = n.lost
 	if e.set != nil {
 		e.set(&o)
 	}
+	var to io.Writer = testWriter{e.t}
+	level := e.level
+	if e.watch != nil {
+		to, level = e.watch, slog.LevelInfo
+	}
 	p, err := New(o, Deps{
 		Log: n.log, StateMachine: n.server, Dial: e.net.dial(hostOf(n.sid)), Listen: e.net.listen,
-		Logger: slog.New(slog.NewTextHandler(testWriter{e.t}, &slog.HandlerOptions{Level: e.level})).With("me", n.sid),
-		Fatal:  func(err error) { e.t.Errorf("server %d: fatal: %v", n.sid, err) },
+		Logger: slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: level})).With("me", n.sid),
+		Fatal: func(err error) {
+			if n.fatal == nil {
+				e.t.Errorf("server %d: fatal: %v", n.sid, err)
+				return
+			}
+			n.fatal(err)
+		},
+		Regained: n.regained,
 	})
 	if err != nil {
 		e.t.Fatal(err)
@@ -248,4 +271,342 @@ func TestEnsemble(t *testing.T) {
 			t.Errorf("status of the leader: %+v", s)
 		}
 	})
+}
+
+// TestLeaderKilled kills each leader in turn under writes, and starts it again.
+func TestLeaderKilled(t *testing.T) {
+	bubble(t, 3, 1, func(e *ensemble) {
+		e.startAll()
+		count := 0
+		for round := range 5 {
+			leader := e.leader()
+			for i, n := range e.nodes {
+				n.mustWrite(1000*round+i, 10)
+				count += 10
+			}
+			leader.kill()
+			e.leader().mustWrite(1000*round+99, 10)
+			count += 10
+			leader.start()
+		}
+		e.leader()
+		e.same(count)
+	})
+}
+
+// logWatch keeps the lines that are logged.
+type logWatch struct {
+	mu    sync.Mutex
+	lines bytes.Buffer
+}
+
+func (w *logWatch) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lines.Write(b)
+}
+
+// want looks for a line with this text, and forgets all before.
+func (w *logWatch) want(t testing.TB, text string) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !bytes.Contains(w.lines.Bytes(), []byte(text)) {
+		t.Errorf("%q is not among the lines logged:\n%s", text, &w.lines)
+	}
+	w.lines.Reset()
+}
+
+// watchLog keeps the lines of all servers that are started from here on.
+func (e *ensemble) watchLog() *logWatch {
+	w := &logWatch{}
+	e.watch = w
+	return w
+}
+
+// TestRejoin brings servers back that were away: by DIFF, by TRUNC of what was never committed, and by
+// SNAP from a leader whose log is too short.
+func TestRejoin(t *testing.T) {
+	bubble(t, 3, 0, func(e *ensemble) {
+		lines := e.watchLog()
+		e.startAll()
+		leader := e.leader()
+		follower := e.nodes[0]
+		leader.mustWrite(1, 10)
+		follower.kill()
+		leader.mustWrite(2, 2000)
+		follower.start()
+		e.leader()
+		e.same(2010)
+		lines.want(t, "mode=DIFF from=0x10000000a to=0x1000007da")
+
+		// What a leader proposes alone is never committed.
+		old := leader
+		e.net.partition(true, hostOf(old.sid), "s1", "s2")
+		for i := range 7 {
+			if _, err := old.server.write(memKey{3, int32(i)}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.wait("the old leader to give up", func() bool { return old.peer.Status().Role == Looking })
+		if z := old.log.LastLogged(); z != jute.NewZxid(1, 2017) {
+			t.Fatalf("the old leader's log ends at %v", z)
+		}
+		e.wait("a new leader", func() bool {
+			return e.nodes[1].peer.Status().Role == Leading && e.nodes[1].peer.Status().Phase == Broadcast
+		})
+		e.nodes[1].mustWrite(4, 10)
+		e.net.partition(false, hostOf(old.sid), "s1", "s2")
+		leader = e.leader()
+		e.same(2020)
+		lines.want(t, "mode=TRUNC from=0x1000007da to=0x20000000a")
+
+		follower.kill()
+		leader.mustWrite(5, 10)
+		leader.log.purge(leader.log.LastLogged() - 3)
+		follower.start()
+		e.leader()
+		e.same(2030)
+		lines.want(t, "mode=SNAP")
+		if follower.log.base != jute.NewZxid(2, 20) || len(follower.log.entries) != 0 {
+			t.Errorf("after SNAP the log begins at %v with %d entries", follower.log.base, len(follower.log.entries))
+		}
+		leader.mustWrite(6, 10)
+		e.same(2040)
+	})
+}
+
+// TestWiped brings an empty server back while the others go on, with a proposal of each size on its way.
+func TestWiped(t *testing.T) {
+	bubble(t, 3, 0, func(e *ensemble) {
+		e.set = func(o *Options) { o.TailBytesMax = tailBytesMin; o.PendingBytesMax = 256 << 10 }
+		e.startAll()
+		leader := e.leader()
+		leader.mustWrite(1, 100)
+		follower := e.nodes[0]
+		follower.kill()
+		follower.wipe()
+		var answers []chan error
+		for i := range 200 {
+			answer, err := leader.server.write(memKey{2, int32(i)}, make([]byte, (i%20)*(i%20)*300))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answers = append(answers, answer); i == 100 {
+				follower.start()
+			}
+		}
+		for _, answer := range answers {
+			if err := <-answer; err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.leader()
+		e.same(300)
+	})
+}
+
+// TestLostMemory lets no server vote that has forgotten what it acknowledged, until a leader has given it
+// the tree.
+func TestLostMemory(t *testing.T) {
+	bubble(t, 3, 0, func(e *ensemble) {
+		e.startAll()
+		leader := e.leader()
+		leader.mustWrite(1, 10)
+		lost, other := e.nodes[0], e.nodes[1]
+		other.kill()
+		leader.mustWrite(2, 10) // on the leader and the one that will forget
+		lost.kill()
+		leader.kill()
+		lost.wipe()
+		regained := false
+		lost.lost, lost.regained = true, func() error { regained = true; return nil }
+		lost.start()
+		other.start()
+		time.Sleep(20 * time.Second)
+		for _, n := range []*node{lost, other} {
+			if s := n.peer.Status(); s.Phase == Broadcast {
+				t.Errorf("server %d is %v without the last writes", n.sid, s.Role)
+			}
+		}
+		leader.start()
+		e.leader()
+		e.same(20)
+		if !regained {
+			t.Error("the server doesn't know that it has its memory again")
+		}
+	})
+}
+
+// TestAnswers sends the packets besides proposals both ways: syncs, sessions.
+func TestAnswers(t *testing.T) {
+	bubble(t, 3, 1, func(e *ensemble) {
+		e.startAll()
+		leader := e.leader()
+		for _, n := range e.nodes {
+			n.mustWrite(int(n.sid), 5)
+			tag := make(chan error, 1)
+			if err := n.server.term.Sync(&jute.ForwardedRequest{Type: jute.OpSync}, nil, tag); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-tag; err != nil {
+				t.Fatal(err)
+			}
+			if got := n.server.Applied(); got.Counter() < uint32(5*n.sid) {
+				t.Errorf("server %d has applied %v behind a sync", n.sid, got)
+			}
+			if n == leader {
+				continue
+			}
+			for session := range jute.SessionID(2) {
+				if err := n.server.term.Revalidate(jute.SessionTimeout{SessionID: session, TimeoutMillis: 1000}); err != nil {
+					t.Fatal(err)
+				}
+				if a := <-n.server.answers; a.SessionID != session || a.Valid != (session == 0) {
+					t.Errorf("revalidated: %+v", a)
+				}
+			}
+			n.server.mu.Lock()
+			n.server.touched = []jute.SessionTimeout{{SessionID: jute.SessionID(70 + n.sid)}, {SessionID: 700}}
+			n.server.mu.Unlock()
+		}
+		e.wait("touched sessions", func() bool {
+			leader.server.mu.Lock()
+			defer leader.server.mu.Unlock()
+			for _, n := range e.nodes {
+				if n != leader && leader.server.sees[jute.SessionID(70+n.sid)].SID != n.sid {
+					return false
+				}
+			}
+			return true
+		})
+	})
+}
+
+// TestCrowded fills a leader with more proposals than it may hold while it has no quorum for them, from
+// clients of its own and of a learner: nothing stops for good.
+func TestCrowded(t *testing.T) {
+	bubble(t, 3, 0, func(e *ensemble) {
+		e.set = func(o *Options) { o.PendingBytesMax = 64 << 10; o.SyncLimit = 100 }
+		e.startAll()
+		leader := e.leader()
+		for _, n := range e.nodes {
+			n.log.delay = 200 * time.Millisecond // nobody acks for a while
+		}
+		var answers []chan error
+		for i := range 300 {
+			for _, n := range e.nodes[:1] {
+				answer, err := n.server.write(memKey{jute.SessionID(n.sid), int32(i)}, make([]byte, 2000))
+				if err != nil {
+					t.Fatal(err)
+				}
+				answers = append(answers, answer)
+			}
+		}
+		leader.mustWrite(9, 50)
+		for _, answer := range answers {
+			if err := <-answer; err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.same(350)
+	})
+}
+
+// TestLogFails ends the peer of a server whose log fails; the others go on.
+func TestLogFails(t *testing.T) {
+	bubble(t, 3, 0, func(e *ensemble) {
+		e.startAll()
+		leader := e.leader()
+		follower := e.nodes[0]
+		var fatal error
+		follower.fatal = func(err error) { fatal = err }
+		follower.log.mu.Lock()
+		follower.log.fail = errors.New("no space")
+		follower.log.mu.Unlock()
+		leader.mustWrite(1, 5)
+		e.wait("the peer to end", func() bool { return fatal != nil })
+		follower.kill()
+		leader.mustWrite(2, 5)
+		e.same(10)
+	})
+}
+
+// TestPartitions cuts servers off at random while clients write; in the end everything that was answered is
+// everywhere.
+func TestPartitions(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			bubble(t, 5, 1, func(e *ensemble) { partitions(t, e, rand.New(rand.NewPCG(seed, 7))) })
+		})
+	}
+}
+
+func partitions(t *testing.T, e *ensemble, rnd *rand.Rand) {
+	e.startAll()
+	e.leader()
+	var mu sync.Mutex
+	answered := map[memKey]bool{}
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for i, n := range e.nodes {
+		clients.Go(func() {
+			for cxid := int32(0); ; cxid++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(5 * time.Millisecond):
+				}
+				if n.write(i+1, cxid, "x") == nil {
+					mu.Lock()
+					answered[memKey{jute.SessionID(i + 1), cxid}] = true
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	hosts := []string{"s1", "s2", "s3", "s4", "s5", "s6"}
+	for range 12 {
+		h := hosts[rnd.IntN(len(hosts))]
+		others := slices.DeleteFunc(slices.Clone(hosts), func(o string) bool { return o == h || rnd.IntN(4) == 0 })
+		e.net.partition(true, h, others...)
+		time.Sleep(time.Duration(rnd.IntN(2000)) * time.Millisecond)
+		e.net.partition(false, h, hosts...)
+		time.Sleep(time.Duration(rnd.IntN(500)) * time.Millisecond)
+	}
+	close(stop)
+	e.leader()
+	for _, n := range e.nodes {
+		n.server.mu.Lock()
+		for _, answer := range n.server.waiting {
+			answer <- ErrTermOver // a request that was lost with its link's leader
+		}
+		clear(n.server.waiting)
+		n.server.mu.Unlock()
+	}
+	clients.Wait()
+	leader := e.leader()
+	leader.mustWrite(99, 1)
+	e.wait("all to be the same", func() bool {
+		for _, n := range e.nodes {
+			if len(n.txns()) != len(leader.txns()) {
+				return false
+			}
+		}
+		return true
+	})
+	e.same(len(leader.txns()))
+	have := map[memKey]bool{}
+	for _, txn := range leader.txns() {
+		have[txnKey(txn.Bytes)] = true
+	}
+	for k := range answered {
+		if !have[k] {
+			t.Errorf("%v was answered and is lost", k)
+		}
+	}
+	if len(answered) < 200 {
+		t.Errorf("only %d writes were answered", len(answered))
+	}
+	t.Logf("%d answered, %d terms", len(answered), leader.peer.Status().Epoch)
 }

@@ -381,10 +381,7 @@ func (t *learnerTerm) adopt(a *zab.Action) error {
 		if err := incoming.Adopt(a.Epoch, entries); err != nil {
 			return t.p.fatal(fmt.Errorf("quorum: adopt the tree of leader %v: %w", t.leader, err))
 		}
-		t.apply.reset()
-		for _, e := range entries {
-			t.apply.add(e)
-		}
+		t.apply.reset() // the entries are in the log
 		return t.adopted(a.Epoch)
 	}
 	err := log.Drain()

@@ -15,6 +15,9 @@ func (n *Node) Receive(now time.Duration, from jute.ServerID, m *Notification) {
 		return
 	}
 	if !n.o.Quorums.IsVoter(from) {
+		if m.State != Looking {
+			return // it answers those who look, and answers to that would have no end
+		}
 		v := n.vote
 		v.ElectionEpoch = n.round
 		n.send(from, n.state, v)
@@ -46,7 +49,7 @@ func (n *Node) compareConfig(from jute.ServerID, m *Notification) {
 // look goes on with the election.
 func (n *Node) look(now time.Duration, from jute.ServerID, m *Notification) {
 	if m.State == Looking && m.Vote.ElectionEpoch < n.round && m.Vote.ElectionEpoch >= 0 {
-		n.send(from, Looking, n.proposal)
+		n.tell(from)
 		return
 	}
 	if !n.o.Quorums.IsVoter(m.Vote.Leader) {
@@ -57,6 +60,14 @@ func (n *Node) look(now time.Duration, from jute.ServerID, m *Notification) {
 		n.receiveLooking(now, from, m)
 	case Following, Leading:
 		n.receiveDecided(now, from, m)
+	}
+}
+
+// tell sends the own proposal to a voter that is behind. One that is no voter doesn't: a voter answers it at
+// once with its vote, and that would have no end.
+func (n *Node) tell(to jute.ServerID) {
+	if n.o.Quorums.IsVoter(n.o.Me) {
+		n.send(to, Looking, n.proposal)
 	}
 }
 
@@ -79,7 +90,7 @@ func (n *Node) receiveLooking(now time.Duration, from jute.ServerID, m *Notifica
 	case n.better(v, n.proposal):
 		n.propose(v)
 	case !heard || n.better(n.proposal, v):
-		n.send(from, Looking, n.proposal)
+		n.tell(from)
 	}
 	n.received[from] = ballot{vote: v}
 	n.count(now)
