@@ -178,6 +178,10 @@ func (a *applier) take(w *applyWork, reader *catchUp) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for {
+		upTo := a.target
+		if len(a.tasks) > 0 { // what comes behind a task waits for it
+			upTo = min(upTo, a.tasks[0].at)
+		}
 		switch {
 		case a.over:
 			return nil
@@ -186,26 +190,26 @@ func (a *applier) take(w *applyWork, reader *catchUp) error {
 			a.tasks[0] = applyTask{}
 			a.tasks = a.tasks[1:]
 			return nil
-		case a.target > a.applied && a.inLog() && (a.behind || a.queue.len() == 0):
+		case upTo > a.applied && a.inLog() && (a.behind || a.queue.len() == 0):
 			a.behind, w.fromLog = true, true
-			after, upTo := a.applied, min(a.target, a.spilled)
+			after, upTo := a.applied, min(upTo, a.spilled)
 			a.mu.Unlock()
 			batch, err := reader.read(a.log, w.batch, after, upTo)
 			a.mu.Lock()
 			w.batch = batch
 			return err
-		case a.target > a.applied:
-			a.fromQueue(w)
+		case upTo > a.applied:
+			a.fromQueue(w, upTo)
 			return nil
 		}
 		a.more.Wait()
 	}
 }
 
-// fromQueue takes what may be applied of the queue. Its bytes count as pending until done.
-func (a *applier) fromQueue(w *applyWork) {
+// fromQueue takes what may be applied of the queue, up to a zxid. Its bytes count as pending until done.
+func (a *applier) fromQueue(w *applyWork, upTo jute.Zxid) {
 	for bytes := 0; a.queue.len() > 0 && len(w.batch) < applyMax && bytes < applyBytesMax; {
-		if a.queue.front().Zxid > a.target {
+		if a.queue.front().Zxid > upTo {
 			break
 		}
 		e := a.queue.pop()
@@ -214,7 +218,7 @@ func (a *applier) fromQueue(w *applyWork) {
 		w.batch = append(w.batch, e)
 	}
 	if len(w.batch) == 0 {
-		panic(fmt.Sprintf("quorum: all up to %v may be applied, but nothing behind %v is there", a.target, a.applied))
+		panic(fmt.Sprintf("quorum: all up to %v may be applied, but nothing behind %v is there", upTo, a.applied))
 	}
 }
 

@@ -90,13 +90,19 @@ func (l *Leader) commit() {
 // apply lets the state machine go on to what is committed and durable here.
 func (l *Leader) apply() {
 	z := min(l.marks.Committed, l.logged)
-	if z <= l.applied {
-		return
+	for z > l.applied {
+		// What comes behind a sync of an own client is applied behind its answer.
+		l.applied = z
+		for _, s := range l.syncs {
+			if s.link == 0 && s.after < z {
+				l.applied = s.after
+				break
+			}
+		}
+		a := l.add()
+		a.Kind, a.Zxid = Apply, l.applied
+		l.answerSyncs()
 	}
-	l.applied = z
-	a := l.add()
-	a.Kind, a.Zxid = Apply, z
-	l.answerSyncs()
 }
 
 // Sync asks to be told when everything proposed by now is committed: the answer to a learner's sync is a
@@ -133,7 +139,8 @@ func (l *Leader) answerSyncs() {
 		case s.link != 0 && s.after <= l.marks.Committed:
 			p := l.byLink[s.link]
 			p.syncs--
-			l.send(p, jute.QuorumPacket{Type: jute.PacketSync})
+			// Not behind later commits: the learner's client may have sent more since.
+			l.sendBehind(p, jute.QuorumPacket{Type: jute.PacketSync}, Marks{Proposed: s.after, Committed: s.after})
 		case s.link == 0 && s.after <= l.applied:
 			a := l.add()
 			a.Kind, a.Tag = Synced, s.tag

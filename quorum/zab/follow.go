@@ -78,13 +78,16 @@ func (l *Learner) acknowledge() {
 // apply lets the state machine go on to what is committed and durable here.
 func (l *Learner) apply() {
 	z := min(l.committed, l.logged)
-	if z <= l.applied || l.phase != following {
-		return
+	for z > l.applied && l.phase == following {
+		// What was committed behind a SYNC is applied behind its answer.
+		l.applied = z
+		if len(l.syncs) > 0 {
+			l.applied = min(z, l.syncs[0])
+		}
+		a := l.add()
+		a.Kind, a.Zxid = Apply, l.applied
+		l.answerSyncs()
 	}
-	l.applied = z
-	a := l.add()
-	a.Kind, a.Zxid = Apply, z
-	l.answerSyncs()
 }
 
 // answerSyncs hands on the SYNC packets whose commits are applied.

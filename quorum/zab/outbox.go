@@ -128,13 +128,26 @@ func (o *Outbox) Next(r Reader) (jute.QuorumPacket, What, error) {
 	if o.waiting {
 		return jute.QuorumPacket{}, ASnapshot, nil
 	}
+	if o.head < len(o.queue) && !o.halfPair() {
+		b := o.queue[o.head].barrier
+		switch {
+		case o.covers(b):
+			return o.pop(), APacket, nil
+		case o.sent.Committed >= b.Committed:
+			// A later COMMIT must not overtake the packet: a learner whose client has sent a sync and then a write
+			// takes the write's for the answer that is next (Java: CommitProcessor).
+			return o.proposal(r)
+		}
+	}
 	if p, ok := o.commit(); ok {
 		return p, APacket, nil
 	}
-	if o.head < len(o.queue) && o.covers(o.queue[o.head].barrier) {
-		return o.pop(), APacket, nil
-	}
 	return o.proposal(r)
+}
+
+// halfPair reports if the COMMIT of a PROPOSAL of the history is due: nothing comes between them.
+func (o *Outbox) halfPair() bool {
+	return o.sent.Proposed > o.sent.Committed && o.sent.Proposed <= o.sync.UpTo
 }
 
 // begin gives the header of the sync.
