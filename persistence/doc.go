@@ -4,8 +4,10 @@
 // (State), checks at a start that the two belong together and that nothing acknowledged is missing
 // (Open), frees what is no longer needed of the log (Purger), cuts off its end (Truncate), reads it for
 // learners (LogCursor), shows the state as it was at one mark while it goes on (StateSnapshot), and
-// exchanges it for another (Adopt). What it does not: it knows no transaction, no node record and no
-// session rule; values are bytes here. persistence/nodestore puts the tree on top of State.
+// exchanges it for another (Adopt). Build makes both stores out of what another server has on its disk;
+// SealJava and SealOurs put a folder out of use whose data has gone over to another server. What it does
+// not: it knows no transaction, no node record and no session rule; values are bytes here.
+// persistence/nodestore puts the tree on top of State.
 //
 // # Folders
 //
@@ -19,7 +21,7 @@
 // # Keys of the log
 //
 //	'm' name                    meta: format, storeID, serverID, acceptedEpoch, currentEpoch,
-//	                            liveState, completeFrom, emptied
+//	                            liveState, completeFrom, emptied, imported, unsealed
 //	'z' zxid (8 bytes, big-endian)   the proposal's bytes, as the leader proposes them
 //	't' zxid                         the same of one that came with an adopted state, until it is a 'z'
 //

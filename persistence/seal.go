@@ -91,6 +91,44 @@ func SealOurs(fs vfs.FS, dataDir, dataLogDir, to string, note func(logDir string
 	return syncDir(fs, dataDir)
 }
 
+// UnkeptName is the name a folder had before it was kept under another.
+func UnkeptName(kept string) string {
+	for _, suffix := range []string{keptJava, keptOurs} {
+		if i := strings.LastIndex(kept, suffix); i > 0 {
+			return kept[:i]
+		}
+	}
+	return kept
+}
+
+// NewJavaDir is the name of a folder for Java that is being made in a data folder.
+func NewJavaDir(fs vfs.FS, dir string) string { return fs.PathJoin(dir, javaDirName+newSuffix) }
+
+// PlaceJava gives folders for Java that were made and synced their name, in place of what SealJava left there. It
+// may be called again after a crash.
+func PlaceJava(fs vfs.FS, dirs []string) error {
+	for _, dir := range dirs {
+		at, made := fs.PathJoin(dir, javaDirName), NewJavaDir(fs, dir)
+		_, err := fs.Stat(made)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // done
+		}
+		if err == nil {
+			err = fs.Remove(at) // a note, or an empty folder
+		}
+		if err == nil || errors.Is(err, os.ErrNotExist) {
+			err = fs.Rename(made, at)
+		}
+		if err == nil {
+			err = syncDir(fs, dir)
+		}
+		if err != nil {
+			return fmt.Errorf("persistence: place %s: %w", at, err)
+		}
+	}
+	return nil
+}
+
 // exportedTo begins the last line of the note in the place of an exported log.
 const exportedTo = "exported to: "
 

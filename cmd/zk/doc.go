@@ -5,6 +5,8 @@
 //	zk status [zoo.cfg]                                 ask the server of a configuration what it does
 //	zk cli [-server host:port,.../chroot] [command]     look at znodes and change them, as zkCli.sh
 //	zk bench [flags] load                               put load on a server and measure it
+//	zk import zoo.cfg                                   take over the data of a server of Java ZooKeeper
+//	zk export zoo.cfg                                   give it back
 //	zk version
 //
 // This package holds what belongs to the process: flags, environment variables, standard streams, signals
@@ -27,8 +29,8 @@
 //
 // # System properties and environment
 //
-// -Dname=value sets what Java reads as a system property, anywhere on the command line of server and status;
-// other options of a JVM (-Xmx1g, --add-opens=...) are passed over. SERVER_JVMFLAGS and JVMFLAGS are read
-// in the same way, and only by this package. The command line beats JVMFLAGS, which beats SERVER_JVMFLAGS,
-// as in zkServer.sh; a line of zoo.cfg beats them all, as in Java.
+// -Dname=value sets what Java reads as a system property, anywhere on the command line of server, status,
+// import and export; other options of a JVM (-Xmx1g, --add-opens=...) are passed over. SERVER_JVMFLAGS and
+// JVMFLAGS are read in the same way, and only by this package. The command line beats JVMFLAGS, which beats
+// SERVER_JVMFLAGS, as in zkServer.sh; a line of zoo.cfg beats them all, as in Java.
 package main

@@ -59,7 +59,8 @@ func run(ctx context.Context, args []string, env environment) int {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Commands: []*cli.Command{
-			serverCommand(env, props), statusCommand(env), cliCommand(env), benchCommand(env), versionCommand(env),
+			serverCommand(env, props), statusCommand(env), cliCommand(env), benchCommand(env), importCommand(env, props),
+			exportCommand(env, props), versionCommand(env),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

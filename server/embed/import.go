@@ -152,6 +152,9 @@ func (m *importer) build() (err error) {
 	if err := m.myID(); err != nil {
 		return err
 	}
+	if m.o.Copy && m.o.From == m.cfg.DataDir {
+		return m.refuse(nil, "", "a copy of Java's files can't be this server's own dataDir")
+	}
 	m.log.Info("importing files of Java ZooKeeper", "snapshots", m.folder.SnapDir, "logs", m.folder.LogDir)
 	m.told = began
 	if err := persistence.Build(m.stores, m.fill); err != nil {
