@@ -14,7 +14,6 @@
 // The sections digest and last zxid are optional, each with its seal, and nothing in the file says which
 // of them follow: a reader tells from the number of bytes that are left.
 //
-//
 //	log:     header | entries | zeros
 //	entry:   Adler-32 of the payload | its length | payload, a jute.Proposal | 'B'
 //

@@ -397,3 +397,31 @@ func FuzzLogReader(f *testing.F) {
 		}
 	})
 }
+
+// FuzzFolder reads a folder whose log and epoch are anything.
+func FuzzFolder(f *testing.F) {
+	f.Add(logOf(f, 1, 2, 1<<32+1), []byte("1"))
+	f.Add(get(f, javaFiles(f), "main/n1/data/version-2/log.100000026")[:2000], []byte("2\n"))
+	f.Add([]byte("ZKLG"), []byte(" "))
+	f.Fuzz(func(t *testing.T, log, epoch []byte) {
+		fs := vfs.NewMem()
+		put(t, fs, "d/version-2/log.1", bytes.NewReader(log))
+		put(t, fs, "d/version-2/"+CurrentEpochFile, bytes.NewReader(epoch))
+		folder := openFolder(t, fs, "d")
+		last := jute.Zxid(0)
+		err := folder.Entries(0, ReadOptions{BytesMax: 1 << 16}, func(p *jute.Proposal, _ []byte, _ Place) error {
+			if !persistence.Follows(last, p.Header.Zxid) {
+				t.Fatalf("%v after %v", p.Header.Zxid, last)
+			}
+			last = p.Header.Zxid
+			return nil
+		})
+		var ce *persistence.CorruptionError
+		if err != nil && !errors.As(err, &ce) {
+			t.Fatal(err)
+		}
+		if e, err := folder.Epochs(last); err == nil && (e.Current < int64(last.Epoch()) || e.Accepted < e.Current) {
+			t.Fatalf("epochs %+v at %v", e, last)
+		}
+	})
+}
