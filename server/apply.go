@@ -372,7 +372,7 @@ func (a *applier) flush() {
 	}
 	if len(list) <= flushShare {
 		for _, c := range list {
-			c.flush()
+			c.flushApart()
 		}
 	} else {
 		a.flushMany(slices.Clone(list))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"zk/jute"
+	"zk/server/tree"
 )
 
 const (
@@ -15,6 +16,11 @@ const (
 	// session lives on, and setWatches catches up after the reconnect. The one long reply that may be on its
 	// way does not count: a client that lists a million children and watches them would be cut off each time.
 	OutputHardBytes = 16 << 20
+	// sharedBytes is the length from which on data of nodes and events are sent without a copy for each client: such
+	// bytes are changed by nobody, and are too long for the pool of buffers.
+	sharedBytes = max(outputKeepMax, tree.LargeDataBytes)
+	// apartBytes is the output which Apply does not write itself.
+	apartBytes = 128 << 10
 	// closeDeadline bounds how long a client may take for the last replies.
 	closeDeadline = 5 * time.Second
 )
@@ -23,7 +29,7 @@ const (
 type output struct {
 	mu sync.Mutex
 	// Guarded by mu.
-	full     [][]byte // goes before buf: what stood before a long reply, and its pieces
+	full     [][]byte // goes before buf: what stood before long replies and events, and their pieces
 	buf      []byte
 	queued   int  // bytes in full
 	long     int  // bytes of long replies among all that is unsent, about
@@ -89,11 +95,26 @@ func (c *conn) appendFrame(frame []byte) bool {
 	if o.unsent()-o.long+len(frame) > OutputHardBytes {
 		return false
 	}
+	if len(frame) > sharedBytes {
+		o.seal()
+		o.full = append(o.full, frame)
+		o.queued += len(frame)
+		return true
+	}
 	if o.buf == nil {
 		o.buf = c.srv.pool.getOutFor(max(eventBytes, len(frame)))
 	}
 	o.buf = append(o.buf, frame...)
 	return true
+}
+
+// seal ends the buffer at hand: what comes next goes behind it in a piece of its own. Called with mu held.
+func (o *output) seal() {
+	if len(o.buf) > 0 {
+		o.full = append(o.full, o.buf)
+		o.queued += len(o.buf)
+		o.buf = nil
+	}
 }
 
 // appendHeader appends a reply header.
@@ -128,6 +149,21 @@ func (c *conn) flush() {
 			return
 		}
 	}
+}
+
+// flushApart is flush for Apply: what takes long to copy into a socket is left to a goroutine of its own.
+func (c *conn) flushApart() {
+	o := &c.out
+	o.mu.Lock()
+	if o.flushing || o.unsent() < apartBytes {
+		o.mu.Unlock()
+		c.flush()
+		return
+	}
+	o.flushing = true
+	buf := o.take()
+	o.mu.Unlock()
+	go c.drain(buf, 0) // ends when the socket has taken all or is closed
 }
 
 // empty reports whether there is nothing to write. Called with mu held.

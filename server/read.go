@@ -110,6 +110,12 @@ func (c *conn) reply(r *request) {
 	if l.code == jute.CodeOk {
 		l.code = c.check(r)
 	}
+	if r.op == jute.OpGetData && l.code == jute.CodeOk {
+		if n := s.tree.Find(l.path); len(s.tree.Data(n)) > sharedBytes {
+			c.replyShared(r, n)
+			return
+		}
+	}
 	size := c.frame(func(b []byte) []byte {
 		b = appendHeader(b, xid, zxid, l.code)
 		if l.code != jute.CodeOk {
@@ -118,6 +124,18 @@ func (c *conn) reply(r *request) {
 		return c.body(b, r)
 	})
 	c.noteReply(r.op, xid, zxid, size)
+}
+
+// replyShared answers a getData without a copy of the data, which is long. Called under the tree lock.
+func (c *conn) replyShared(r *request, n tree.Ref) {
+	s := c.srv
+	data := s.tree.Data(n)
+	zxid := s.tree.LastZxid()
+	size := c.longFrame(func(b []byte) []byte {
+		return jute.AppendInt32(appendHeader(b, r.xid, zxid, jute.CodeOk), int32(len(data)))
+	}, [][]byte{data}, len(data), s.appendStat(nil, n))
+	s.noteRead(r.local.path, len(data))
+	c.noteReply(r.op, r.xid, zxid, size)
 }
 
 // check does what may fail in a local request, and registers watches.

@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"syscall"
 	"unsafe"
+
+	"zk/server/tree"
 )
 
 const (
@@ -17,6 +19,9 @@ const (
 	handleBits = 32
 	bigBytes   = classes * unitBytes
 )
+
+// Data on Go's heap is never changed in place.
+const _ = uint(tree.LargeDataBytes - bigBytes)
 
 // handle addresses an allocation in units from the start of the arena: 64 GiB at most. 0 is none.
 type handle uint32

@@ -17,6 +17,9 @@ type Node struct {
 	Digest   uint32 // see NodeDigest; 0 for nodes that don't count
 }
 
+// LargeDataBytes is the length from which on a node's data is replaced as a whole and never changed in place.
+const LargeDataBytes = 128 << 10
+
 // Store keeps the nodes, and the small tables beside them that a start rebuilds from. Methods that
 // change it are called under the tree's write lock only, the others under at least the read lock; none
 // of them waits for a disk.
@@ -27,7 +30,8 @@ type Store interface {
 	Node(r Ref) *Node
 	// Edit gives the fixed part for changing.
 	Edit(r Ref) *Node
-	// Data gives the node's data, nil for null. It is valid until the lock is released.
+	// Data gives the node's data, nil for null. It is valid until the lock is released; more than LargeDataBytes
+	// are never changed in place, and may be kept.
 	Data(r Ref) []byte
 	// SetData replaces the data with a copy of b; nil is null.
 	SetData(r Ref, b []byte)

@@ -208,7 +208,8 @@ func (t *Tree) Lookup(path string, info *NodeInfo) bool {
 // ACL gives the node's list. It is immutable.
 func (t *Tree) ACL(r Ref) []jute.ACL { return t.acls.list(t.store.Node(r).ACL) }
 
-// Data gives the node's data, nil for null; valid until the lock is released.
+// Data gives the node's data, nil for null; valid until the lock is released, and longer where there are more than
+// LargeDataBytes.
 func (t *Tree) Data(r Ref) []byte { return t.store.Data(r) }
 
 // Stat fills in what clients see of the node.
