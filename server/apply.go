@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -14,8 +15,10 @@ import (
 const (
 	// applyBatch is the number of transactions applied under one hold of the tree lock.
 	applyBatch = 64
-	// flushShare is the number of connections flushed by one goroutine.
+	// flushShare is the number of connections that Apply flushes itself; more are left to other goroutines.
 	flushShare = 128
+	// flushYield is the number of connections after which such a one lets others run.
+	flushYield = 8
 )
 
 // applier is the state of the goroutine that calls Server.Apply.
@@ -383,15 +386,19 @@ func (a *applier) flush() {
 }
 
 // flushMany sends the output of many connections beside what apply does next: thousands of system calls
-// must not keep other clients' writes waiting. It waits for the one before, so that there is one at most.
+// must not keep other clients' writes waiting, nor want more than half of the processors. It waits for the one
+// before, so that there is one at most.
 func (a *applier) flushMany(list []*conn) {
 	a.wide.Wait()
-	for len(list) > 0 {
-		share := list[:min(len(list), flushShare)]
-		list = list[len(share):]
+	hands := max(1, min(runtime.GOMAXPROCS(0)/2, len(list)/flushShare))
+	for i := range hands {
+		share := list[i*len(list)/hands : (i+1)*len(list)/hands]
 		a.wide.Go(func() { // ends when its share is with the sockets, which takes no waiting
-			for _, c := range share {
+			for n, c := range share {
 				c.flush()
+				if n%flushYield == 0 {
+					runtime.Gosched()
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"strings"
 
 	"zk/jute"
@@ -134,8 +135,11 @@ func (c *conn) finish(r *request, code jute.Code, body func([]byte) []byte) {
 	c.noteReply(r.op, r.xid, zxid, size)
 }
 
-// read runs f under the tree's read lock, which a panic in f doesn't keep.
+// read runs a step of a long read under the tree's read lock, which a panic in f doesn't keep. Then others may run:
+// a write needs a processor for a moment at several places on its way, and would wait at each for long reads to have
+// used up what the runtime gives them.
 func (s *Server) read(f func()) {
+	defer runtime.Gosched()
 	s.lock.RLock()
 	defer s.lock.RUnlock()
 	f()
@@ -467,6 +471,7 @@ func eachEphemeral(lock *TreeLock, t *tree.Tree, id jute.SessionID, f func(path 
 		f(path)
 		if n++; n%stepNodes == 0 {
 			lock.RUnlock()
+			runtime.Gosched() // see Server.read
 			lock.RLock()
 		}
 	})
