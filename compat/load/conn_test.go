@@ -21,6 +21,8 @@ type conn struct {
 	xid int32
 	buf []byte
 
+	zxid jute.Zxid // of the last reply
+
 	id     jute.SessionID
 	passwd []byte
 }
@@ -95,6 +97,7 @@ func (c *conn) reply() (h jute.ReplyHeader, body []byte, events int, err error) 
 			events++
 			continue
 		}
+		c.zxid = max(c.zxid, h.Zxid)
 		return h, d.Rest(), events, nil
 	}
 }

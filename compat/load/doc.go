@@ -4,8 +4,9 @@
 // Ten thousand sessions with two hundred thousand watches, events for thousands of clients at once,
 // clients that don't read what they asked for, several times the load that the server can do, and one
 // client that lists a node of very many children, counts trees and asks operators' words in a loop. Each
-// time a few ordinary clients write and read beside it (probe_test.go). Asserted is: their slowest
-// hundredth of requests stays near what it was before, in the same run; no session expires; the memory of
+// time a few ordinary clients in a process of their own write and read beside it (probe_test.go), and the load is
+// nice to them. Asserted is: their slowest hundredth of requests stays near what it was before, in the same run; their
+// writes get ahead of those of clients that send one behind the other; no session expires; the memory of
 // the process stays within what the settings allow; and afterwards its sessions, watches, connections and
 // file descriptors are back where they were.
 //

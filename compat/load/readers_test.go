@@ -14,6 +14,9 @@ import (
 // TestSlowReaders: clients that ask for much and read nothing, or a byte now and then, cost little and
 // nobody else; those who don't read their events are cut off. Nothing is left of any of them.
 func TestSlowReaders(t *testing.T) {
+	if alone(t) {
+		return
+	}
 	const readers, asked, watchers = 100, 40, 8
 	const timeout = 10 * time.Second
 	r := start(t, "tickTime=500", "maxSessionTimeout=100000")
@@ -30,7 +33,7 @@ func TestSlowReaders(t *testing.T) {
 	}
 	empty, memory := r.base(), r.memory()
 	p.mark()
-	before, _, _ := p.p99()
+	before := p.timed()
 
 	p.mark()
 	var slow []*conn
@@ -71,10 +74,10 @@ func TestSlowReaders(t *testing.T) {
 			break
 		}
 	}
-	during, slowest, n := p.p99()
-	t.Logf("at most %d MiB, before %d MiB; others: p99 %v, before %v; slowest %v of %d", peak, memory, during, before, slowest, n)
-	p.compare("slow readers", before, during, 100*time.Millisecond)
-	if peak > memory+600 {
+	during := p.timed()
+	t.Logf("at most %d MiB, before %d MiB; others: %v; before: %v", peak, memory, during, before)
+	p.compare("slow readers", before, during, 50*time.Millisecond)
+	if peak > memory+250 {
 		t.Errorf("%d MiB for %d slow readers and %d watchers, %d MiB before", peak, readers, watchers, memory)
 	}
 	if n := r.figure("global_sessions"); n != empty.sessions+readers+watchers {

@@ -1,8 +1,10 @@
 package load
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,13 +18,49 @@ import (
 // patience bounds every wait, on a loaded machine too.
 const patience = 90 * time.Second
 
-// TestMain deletes the server that was built.
+// TestMain deletes the server that was built. In the process of a probe it is that.
 func TestMain(m *testing.M) {
+	if how := os.Getenv(probeEnv); how != "" {
+		if err := probeMain(how); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
-	if os.Getenv(harness.EnableEnv) != "" {
+	if os.Getenv(harness.EnableEnv) != "" && os.Getenv(aloneEnv) == "" {
 		harness.RemoveBinary()
 	}
 	os.Exit(code)
+}
+
+// aloneEnv marks the process in which a test runs alone.
+const aloneEnv = "ZK_LOAD_ALONE"
+
+// alone runs the test in a process of its own, which can be nice without making the servers of other tests so. False
+// tells the caller to go on: this is that process.
+func alone(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(aloneEnv) != "" {
+		return false
+	}
+	control.Need(t)
+	binary, err := harness.OurBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), aloneEnv+"=1", harness.OursEnv+"="+binary)
+	out, err := cmd.CombinedOutput()
+	if err != nil || bytes.Contains(out, []byte("--- FAIL: ")) {
+		t.Errorf("%v\n%s", err, out)
+		return true
+	}
+	t.Logf("%s", out)
+	if bytes.Contains(out, []byte("--- SKIP: "+t.Name())) {
+		t.Skip()
+	}
+	return true
 }
 
 // long is how long the long form of a test is to keep its load up, 0 in a plain run.

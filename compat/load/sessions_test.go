@@ -124,11 +124,14 @@ func (g *crowd) leave(t *testing.T, addr string, share int) (left int) {
 // TestManySessions: ten thousand sessions with twenty watches each fit into little memory; events to all
 // of them reach all of them, while others hardly notice; nothing is left of them afterwards.
 func TestManySessions(t *testing.T) {
+	if alone(t) {
+		return
+	}
 	const sessions, watches = 10000, 20
 	const timeout = 40 * time.Second
 	needFiles(t, sessions+1000)
 	r := start(t, "tickTime=500", "maxSessionTimeout=100000")
-	p := r.startProbe(timeout)
+	p := r.startProbe(10 * time.Second)
 	writer, err := connect(r.Addr, patience)
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +141,7 @@ func TestManySessions(t *testing.T) {
 	}
 	empty, memory := r.base(), r.memory()
 	p.mark()
-	before, _, _ := p.p99()
+	before := p.timed()
 
 	g := gather(r, sessions, watches, timeout)
 	if n := r.figure("global_sessions"); n != sessions+empty.sessions {
@@ -164,10 +167,10 @@ func TestManySessions(t *testing.T) {
 		r.await("events to all", func() bool { return g.events.Load() >= told })
 		p.more(leastTimed / 8)
 	}
-	during, slowest, n := p.p99()
-	t.Logf("%d times %d events; others: p99 %v, before %v; slowest %v of %d; stops of apply: %d, the longest %d ms", rounds, sessions, during, before, slowest, n,
+	during := p.timed()
+	t.Logf("%d times %d events; others: %v; before: %v; stops of apply: %d, the longest %d ms", rounds, sessions, during, before,
 		r.figure("cnt_apply_stop_time_ms"), r.figure("max_apply_stop_time_ms"))
-	p.compare("events for all", before, during, 300*time.Millisecond)
+	p.compare("events for all", before, during, 100*time.Millisecond)
 	if g.events.Load() != told {
 		t.Errorf("%d events, %d changes told", g.events.Load(), told)
 	}
@@ -178,8 +181,8 @@ func TestManySessions(t *testing.T) {
 	left := g.leave(t, r.Addr, 20)
 	r.back(empty)
 	p.mark()
-	after, _, _ := p.p99()
-	t.Logf("afterwards: p99 %v, %d MiB", after, r.memory())
+	after := p.timed()
+	t.Logf("afterwards: %v, %d MiB", after, r.memory())
 	if n := r.figure("stale_sessions_expired"); n != left {
 		t.Errorf("%d sessions have expired, %d were left to", n, left)
 	}

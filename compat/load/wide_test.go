@@ -17,6 +17,9 @@ import (
 // count all nodes, list very many ephemerals, watch everything, and ask for operators' longest words, hold
 // nobody up. Each list is what the node had at one moment.
 func TestWideReads(t *testing.T) {
+	if alone(t) {
+		return
+	}
 	wide, ephemerals := pick(t, 100_000, 1_000_000), pick(t, 10_000, 50_000)
 	const timeout = 10 * time.Second
 	r := start(t, "tickTime=500", "maxSessionTimeout=100000")
@@ -30,7 +33,7 @@ func TestWideReads(t *testing.T) {
 	}
 	empty, memory := r.base(), r.memory()
 	p.mark()
-	before, _, _ := p.p99()
+	before := p.timed()
 
 	p.mark()
 	var over atomic.Bool
@@ -88,13 +91,13 @@ func TestWideReads(t *testing.T) {
 			break
 		}
 	}
-	during, slowest, timed := p.p99()
+	during := p.timed()
 	over.Store(true)
 	_ = watcher.nc.Close()
 	wg.Wait()
-	t.Logf("%d lists of %d, %d words, %d changes; at most %d MiB, before %d MiB; others: p99 %v, before %v; slowest %v of %d; stops of apply: %d, the longest %d ms",
-		lists.Load(), wide, words.Load(), n, peak, memory, during, before, slowest, timed, r.figure("cnt_apply_stop_time_ms"), r.figure("max_apply_stop_time_ms"))
-	p.compare("wide reads", before, during, 100*time.Millisecond)
+	t.Logf("%d lists of %d, %d words, %d changes; at most %d MiB, before %d MiB; others: %v; before: %v; stops of apply: %d, the longest %d ms",
+		lists.Load(), wide, words.Load(), n, peak, memory, during, before, r.figure("cnt_apply_stop_time_ms"), r.figure("max_apply_stop_time_ms"))
+	p.compare("wide reads", before, during, 50*time.Millisecond)
 	if peak > memory+pick(t, 250, 600) {
 		t.Errorf("%d MiB while listing, %d MiB before", peak, memory)
 	}
