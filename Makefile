@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build check vet lint deps unit compat race fuzz bench microbench compare test soak tools clean
+.PHONY: help run build check vet lint deps unit compat race fuzz sim bench microbench compare test soak tools clean
 
 # The binary that ships is static; race tests switch cgo on for themselves.
 export CGO_ENABLED ?= 0
@@ -19,6 +19,10 @@ CONFIG ?=
 # Seconds that all fuzz targets share in `make fuzz`.
 FUZZ_SECONDS ?= 60
 BENCH ?= .
+# `make sim`: one SEED told in full, so many SEEDS, or else new ones for SIM_MINUTES.
+SEED ?=
+SEEDS ?=
+SIM_MINUTES ?= 10
 # Which parts of `make soak`; empty means all.
 SOAK ?=
 COMPARE ?=
@@ -61,6 +65,10 @@ race: ## all Go tests under the race detector (needs a C compiler)
 
 fuzz: ## every fuzz target for a few seconds; FUZZ_SECONDS=60 is shared by all
 	@.ci/fuzz $(FUZZ_SECONDS)
+
+sim: ## simulated ensembles: SIM_MINUTES=10 of new seeds, or SEEDS=2000 of them; SEED=n tells one in full
+	SIM_SEED=$(SEED) SIM_SEEDS=$(SEEDS) SOAK_MINUTES=$(SIM_MINUTES) \
+		go test -count=1 -v -timeout $$(($(SIM_MINUTES) + 10))m -run '^TestSim$$' ./quorum/sim
 
 bench: microbench compare ## both of the next two
 

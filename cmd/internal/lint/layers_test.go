@@ -67,6 +67,8 @@ func layers() []layer {
 		{folder: "quorum/verifier", may: []string{"jute"}, pure: true},
 		{folder: "quorum/zab", may: []string{"jute", "quorum/verifier"}, pure: true},
 		{folder: "quorum/election", may: []string{"jute", "quorum/verifier"}, pure: true},
+		// Its numbers all come from one seed.
+		{folder: "quorum/sim", may: []string{"jute", "quorum/verifier", "quorum/election", "quorum/zab"}, pure: true, uses: []string{"math/rand/v2"}},
 		{folder: "quorum/...", may: []string{"jute", "conf", "quorum/...", unix, rate, xsync}},
 		{folder: "persistence/javafile", may: []string{"jute", "persistence", compress, pebble}}, // vfs
 		{folder: "persistence/...", may: []string{"jute", "server/tree", "persistence/...", pebble, unix, xsync}},
