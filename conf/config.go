@@ -3,6 +3,8 @@ package conf
 import (
 	"slices"
 	"time"
+
+	"zk/quorum/verifier"
 )
 
 // Config is every setting of a server, read once and never changed in place. A field is named after
@@ -142,15 +144,14 @@ type Config struct {
 
 	// Ensemble.
 
+	// Members are the servers of the list; nil without server.N lines. Distributed says if they are an
+	// ensemble.
+	Members                              *verifier.Config
 	ServerID                             int64 // myid; 0 when there is no such file
 	ConfigVersion                        int64 // version key, or the hexadecimal end of DynamicConfigFile's name
-	Servers                              []Server
-	Groups                               map[int64][]int64
-	Weights                              map[int64]int64
 	StandaloneEnabled                    bool
 	ReconfigEnabled                      bool
-	PeerType                             string // "participant", "observer"
-	SyncEnabled                          bool   // observers write logs
+	PeerType                             string // "participant", "observer"; from Members where there are any
 	ElectionAlg                          int    // always 3
 	QuorumListenOnAllIPs                 bool
 	ConnectToLearnerMasterLimit          int // ticks; InitLimit when not set
@@ -174,25 +175,10 @@ type Config struct {
 	MultiAddressReachabilityCheckTimeout time.Duration
 }
 
-// Server is one server.N line.
-type Server struct {
-	ID int64
-	// Peers are the host:quorum:election addresses, separated by '|' in the line; the first is the
-	// main one.
-	Peers []PeerAddress
-	// Observer is set by the suffix :observer.
-	Observer bool
-	// ClientAddress and ClientPort follow ';', when HasClientPort; ClientAddress "" is all addresses.
-	ClientAddress string
-	ClientPort    int
-	HasClientPort bool
-}
-
-// PeerAddress is where a server listens for its peers.
-type PeerAddress struct {
-	Host         string // without the brackets of an IPv6 address
-	QuorumPort   int
-	ElectionPort int
+// Distributed reports if this is a server of an ensemble; else it stands alone. (Java:
+// QuorumPeerConfig.isDistributed)
+func (c *Config) Distributed() bool {
+	return c.Members != nil && (!c.StandaloneEnabled || len(c.Members.Voters()) > 1)
 }
 
 // Metrics are the metricsProvider.* keys.

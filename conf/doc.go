@@ -22,4 +22,10 @@
 //     names that the admin guide advertises but Java does not read.
 //   - Keys that promise security which this version can't give (TLS, Kerberos) are refused.
 //   - A server line with a client port counts in a standalone server without myid as well.
+//   - What Java finds out only when it makes or starts the server is an error here: an id that is not in the
+//     list of servers, a group with a server that has no weight.
+//   - reconfigEnabled and readonlymode.enabled are turned off in an ensemble, with a note: this version does not
+//     have them there.
+//
+// The list of servers is a verifier.Config, whose package has the syntax of its lines.
 package conf

@@ -97,7 +97,10 @@ func TestFieldConfigurations(t *testing.T) {
 	})
 	t.Run("an ensemble", func(t *testing.T) {
 		text := base + "initLimit=5\nsyncLimit=2\nserver.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888\n"
-		wantError(t, text, "server.2", 6, "ensembles are not supported")
+		c, err := Parse("zoo.cfg", []byte(text), Options{ReadFile: files(map[string]string{"/data/myid": "2\n"})})
+		if err != nil || !c.Distributed() || c.ServerID != 2 || len(c.Members.Voters()) != 3 || c.InitLimit != 5 || len(c.Warnings) > 0 {
+			t.Errorf("%+v, %v", c, err)
+		}
 	})
 }
 
@@ -141,9 +144,7 @@ func TestWrongConfigurations(t *testing.T) {
 		{base + "enforce.auth.enabled=true\nenforce.auth.schemes=digest\nDigestAuthenticationProvider.enabled=false\n", "enforce.auth.schemes", 4, "digest is not available"},
 		{base + "DigestAuthenticationProvider.digestAlg=MD2\n", "DigestAuthenticationProvider.digestAlg", 3, "SHA-256"},
 		{base + "standaloneEnabled=false\n", "standaloneEnabled", 3, "must be true"},
-		{base + "standaloneEnabled=false\nserver.1=a:1:2\n", "standaloneEnabled", 3, "ensembles are not supported"},
-		{base + "server.1=a:1:2:observer\n", "server.1", 3, "observer"},
-		{base + "server.x=a:1:2\n", "server.x", 3, "server.<id>"},
+		{base + "server.x=a:1:2\n", "server.x", 3, "server.<number>"},
 		{base + "server.1=a:1\n", "server.1", 3, "must have the form"},
 		{base + "server.1=a:1:1\n", "server.1", 3, "must be different"},
 		{base + "server.1=a:1:2:boss\n", "server.1", 3, "participant or observer"},
@@ -250,24 +251,6 @@ func TestLoadArgs(t *testing.T) {
 	}
 }
 
-func TestServerLines(t *testing.T) {
-	for _, tt := range []struct {
-		value string
-		want  Server
-	}{
-		{"a:1:2", Server{ID: 5, Peers: []PeerAddress{{"a", 1, 2}}}},
-		{"a:1:2:PARTICIPANT;7", Server{ID: 5, Peers: []PeerAddress{{"a", 1, 2}}, ClientPort: 7, HasClientPort: true}},
-		{"[2001:db8::1]:1:2:observer;[::]:7", Server{ID: 5, Peers: []PeerAddress{{"2001:db8::1", 1, 2}}, Observer: true, ClientAddress: "::", ClientPort: 7, HasClientPort: true}},
-		{"a:1:2|b:3:4;c:7", Server{ID: 5, Peers: []PeerAddress{{"a", 1, 2}, {"b", 3, 4}}, ClientAddress: "c", ClientPort: 7, HasClientPort: true}},
-	} {
-		got, want := parseServer("server.5", tt.value, true)
-		if want != "" || !slices.Equal(got.Peers, tt.want.Peers) || got.Observer != tt.want.Observer || got.ID != 5 ||
-			got.ClientAddress != tt.want.ClientAddress || got.ClientPort != tt.want.ClientPort || got.HasClientPort != tt.want.HasClientPort {
-			t.Errorf("%s: %+v %s", tt.value, got, want)
-		}
-	}
-}
-
 // TestClientPortOfServerLine follows QuorumPeerConfig.setupClientPort.
 func TestClientPortOfServerLine(t *testing.T) {
 	const line = "server.3=h:1:2;10.0.0.1:2222\n"
@@ -314,7 +297,7 @@ func TestDynamicFile(t *testing.T) {
 	text := "dataDir=/d\ndynamicConfigFile=/c/zoo.cfg.dynamic.1000a\n"
 	disk := map[string]string{"/d/myid": "1", "/c/zoo.cfg.dynamic.1000a": "server.1=h:1:2:participant;0.0.0.0:2181\n"}
 	c, err := Parse("zoo.cfg", []byte(text), Options{ReadFile: files(disk)})
-	if err != nil || c.ClientPort != 2181 || c.ConfigVersion != 0x1000a || len(c.Servers) != 1 {
+	if err != nil || c.ClientPort != 2181 || c.ConfigVersion != 0x1000a || c.Members.Version() != 0x1000a || c.Distributed() {
 		t.Errorf("%+v, %v", c, err)
 	}
 	disk["/c/zoo.cfg.dynamic.1000a"] += "version=3\ntickTime=4\n"

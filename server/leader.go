@@ -78,7 +78,7 @@ const closeSessionOverhead = 128
 // in a packet and from a file, and none reads more than jute.maxbuffer and its extra size. A server alone has
 // nobody to ask.
 func (s *Server) closeSessionBytesMax() int {
-	if len(s.cfg.Servers) <= 1 {
+	if !s.cfg.Distributed() {
 		return 0
 	}
 	return max(s.cfg.JuteMaxBuffer+s.cfg.JuteMaxBufferExtraSize-closeSessionOverhead, 1)

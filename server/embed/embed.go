@@ -176,7 +176,7 @@ func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 	if _, err = sealJava(n.stores, n.cfg, n.log); err != nil {
 		return err
 	}
-	redone, fresh, err := n.recover(!inEnsemble(n.cfg))
+	redone, fresh, err := n.recover(!n.cfg.Distributed())
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 	if err != nil {
 		return err
 	}
-	if inEnsemble(n.cfg) {
+	if n.cfg.Distributed() {
 		if err := n.newPeer(); err != nil {
 			return err
 		}

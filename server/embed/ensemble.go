@@ -7,10 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"zk/conf"
 	"zk/jute"
 	"zk/quorum"
-	"zk/quorum/verifier"
 	"zk/server/metrics"
 )
 
@@ -21,48 +19,13 @@ import (
 // diffBytesMin is what a learner may always lack before it gets the tree in place of the log.
 const diffBytesMin = 64 << 20
 
-// inEnsemble reports whether the configuration is one of several servers (Java: QuorumPeerConfig.isDistributed).
-func inEnsemble(c *conf.Config) bool {
-	return len(c.Servers) > 1 || len(c.Servers) == 1 && !c.StandaloneEnabled
-}
-
-// ensembleOf is the list of servers as quorum wants it.
-func ensembleOf(c *conf.Config) (*verifier.Config, error) {
-	servers := make([]verifier.Server, 0, len(c.Servers))
-	for i := range c.Servers {
-		s := &c.Servers[i]
-		v := verifier.Server{
-			ID: jute.ServerID(s.ID), Observer: s.Observer,
-			ClientAddress: s.ClientAddress, ClientPort: s.ClientPort, HasClientPort: s.HasClientPort,
-		}
-		for _, a := range s.Peers {
-			v.Addresses = append(v.Addresses, verifier.Address(a))
-		}
-		servers = append(servers, v)
-	}
-	groups := make(map[int64][]jute.ServerID, len(c.Groups))
-	for id, members := range c.Groups {
-		for _, m := range members {
-			groups[id] = append(groups[id], jute.ServerID(m))
-		}
-	}
-	weights := make(map[jute.ServerID]int64, len(c.Weights))
-	for id, w := range c.Weights {
-		weights[jute.ServerID(id)] = w
-	}
-	return verifier.New(servers, groups, weights, c.ConfigVersion)
-}
-
 // newPeer makes this server one of its ensemble; Start makes it take part.
 func (n *Node) newPeer() error {
 	c := n.cfg
-	config, err := ensembleOf(c)
-	if err != nil {
-		return &configError{fmt.Errorf("embed: the list of servers: %w", err)}
-	}
-	n.members = config
+	n.members = c.Members
+	var err error
 	n.peer, err = quorum.New(quorum.Options{
-		Me: jute.ServerID(c.ServerID), Config: config, TickTime: c.TickTime, InitLimit: c.InitLimit, SyncLimit: c.SyncLimit,
+		Me: jute.ServerID(c.ServerID), Config: c.Members, TickTime: c.TickTime, InitLimit: c.InitLimit, SyncLimit: c.SyncLimit,
 		ConnectToLearnerMasterLimit: c.ConnectToLearnerMasterLimit, ConnectDelay: c.LeaderConnectDelayDuringRetry,
 		CnxTimeout: c.CnxTimeout, QuorumCnxnTimeout: c.QuorumCnxnTimeout, ElectionPortBindRetry: c.ElectionPortBindRetry,
 		QuorumListenOnAllIPs: c.QuorumListenOnAllIPs, NotificationIntervalMin: c.MinNotificationInterval,

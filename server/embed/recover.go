@@ -105,7 +105,7 @@ func (n *Node) pin(p *jute.Proposal) error {
 
 // secret gives the key of session passwords, made at the first start. Nil is Java's public function.
 func (n *Node) secret() ([]byte, error) {
-	if n.cfg.SessionPassword == "java" || inEnsemble(n.cfg) {
+	if n.cfg.SessionPassword == "java" || n.cfg.Distributed() {
 		return nil, nil
 	}
 	state := n.stores.State

@@ -51,7 +51,7 @@ type layer struct {
 func layers() []layer {
 	return []layer{
 		{folder: "jute", pure: true},
-		{folder: "conf"},
+		{folder: "conf", may: []string{"jute", "quorum/verifier"}},
 		{folder: "server/tree", may: []string{"jute"}, pure: true},
 		{folder: "server/prep", may: []string{"jute", "server/tree"}, pure: true},
 		{folder: "server/watch", may: []string{"jute"}, pure: true, uses: []string{"sync", "sync/atomic"}},
