@@ -13,8 +13,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"zk/conf"
 	"zk/jute"
+	"zk/quorum/verifier"
 )
 
 // ensembleLines are the settings of the servers of these tests: ticks so long that a busy machine does not end
@@ -26,7 +26,7 @@ var ensembleLines = []string{"tickTime=500", "initLimit=60", "syncLimit=30", "mi
 type group struct {
 	t       testing.TB
 	rigs    []*rig
-	members []conf.Server
+	members *verifier.Config
 	net     *fabric
 }
 
@@ -46,13 +46,21 @@ func startGroup(t testing.TB, voters, observers int, lines ...string) *group {
 func newGroup(t testing.TB, voters, observers int, lines ...string) *group {
 	t.Helper()
 	g := &group{t: t, net: &fabric{addrs: map[string]string{}, cut: map[int]bool{}, open: map[net.Conn][2]int{}}}
+	var list verifier.Builder
 	for i := range voters + observers {
-		host := hostOf(i)
-		g.members = append(g.members, conf.Server{
-			ID: int64(i + 1), Observer: i >= voters, Peers: []conf.PeerAddress{{Host: host, QuorumPort: 2888, ElectionPort: 3888}},
-		})
+		role := "participant"
+		if i >= voters {
+			role = "observer"
+		}
+		if err := list.Add(fmt.Sprint("server.", i+1), hostOf(i)+":2888:3888:"+role, false); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for i := range g.members {
+	var err error
+	if g.members, err = list.Config(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range voters + observers {
 		g.rigs = append(g.rigs, g.rig(i, vfs.NewCrashableMem(), lines))
 	}
 	return g
@@ -62,8 +70,8 @@ func hostOf(i int) string { return fmt.Sprintf("server%d", i+1) }
 
 func (g *group) rig(i int, fs vfs.FS, lines []string) *rig {
 	r := newRig(g.t, fs, slices.Concat(ensembleLines, lines)...)
-	r.cfg.ServerID, r.cfg.Servers = int64(i+1), g.members
-	if g.members[i].Observer {
+	r.cfg.ServerID, r.cfg.Members = int64(i+1), g.members
+	if !g.members.IsVoter(jute.ServerID(i + 1)) {
 		r.cfg.PeerType = "observer"
 	}
 	r.deps.Listen = g.net.listen
