@@ -328,3 +328,40 @@ func TestLeaderServesNot(t *testing.T) {
 		_ = c.nc.Close()
 	}
 }
+
+// TestSessionTooLarge: a session gets no more ephemerals than one closeSession can name that every server can read.
+// Others go on, what is refused is counted, and the session can be closed.
+func TestSessionTooLarge(t *testing.T) {
+	g := startGroup(t, 3, 0, "jute.maxbuffer=2000", "jute.maxbuffer.extrasize=2000")
+	_, followers := g.leader()
+	c, other := g.rigs[followers[0]].connect(), g.rigs[followers[1]].connect()
+	c.ok(jute.OpCreate, create("/e", "", 0))
+	made, refused := 0, 0
+	for i := range 60 {
+		switch rep := c.call(jute.OpCreate, create(fmt.Sprintf("/e/%0100d", i), "", jute.FlagEphemeral)); rep.Err {
+		case jute.CodeOk:
+			made++
+		case jute.CodeQuotaExceeded:
+			refused++
+		default:
+			t.Fatal(rep.Err)
+		}
+	}
+	if limit := (2000 + 2000 - 128) / (4 + 103); made != limit || made+refused != 60 {
+		t.Errorf("%d made, %d refused; %d fit", made, refused, limit)
+	}
+	c.ok(jute.OpCreate, create("/e/plain", "", 0))
+	c.ok(jute.OpDelete, remove(fmt.Sprintf("/e/%0100d", 0)))
+	c.ok(jute.OpCreate, create(fmt.Sprintf("/e/%0100d", 100), "", jute.FlagEphemeral))
+	other.ok(jute.OpCreate, create("/e/other", "", jute.FlagEphemeral))
+	leader, _ := g.leader()
+	if n := g.rigs[leader].node.Metrics().EphemeralsRefused.Value(); n != int64(refused) {
+		t.Errorf("%d counted, %d refused", n, refused)
+	}
+	c.ok(jute.OpCloseSession, nil)
+	other.ok(jute.OpSync, onePath("/"))
+	if names := other.ok(jute.OpGetChildren, read("/e", false)).Strings(); len(names) != 2 {
+		t.Errorf("%d nodes are left", len(names))
+	}
+	g.same()
+}
