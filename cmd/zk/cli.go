@@ -14,14 +14,17 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"zk/cmd/internal/client"
 	"zk/cmd/internal/shell"
+	"zk/conf"
 	"zk/server/figures"
 )
 
 // completeTimeout bounds what the Tab key asks of the server.
 const completeTimeout = 2 * time.Second
 
-const cliUsage = `zk cli [-server host:port[,...][/chroot]] [-timeout ms] [-r] [-waitforconnection] [command args]
+const cliUsage = `zk cli [-server host:port[,...][/chroot]] [-timeout ms] [-r] [-waitforconnection]
+       [-client-configuration file] [command args]
 
 With a command: run it, exit code 0, or 1 after an error, 127 for a command that there is not.
 Without: read commands from the terminal, or line by line from a file or pipe.
@@ -29,10 +32,13 @@ Without: read commands from the terminal, or line by line from a file or pipe.
 -timeout             session timeout in milliseconds, default 30000
 -r                   accept a read-only server
 -waitforconnection   fail if there is no connection within the timeout
+-client-configuration  a file of properties over those of CLIENT_JVMFLAGS and JVMFLAGS. For TLS:
+                     zookeeper.client.secure=true, zookeeper.ssl.trustStore.location and .password,
+                     zookeeper.ssl.keyStore.location and .password when the server wants a certificate
 "zk cli bogus" lists the commands.
 `
 
-func cliCommand(env environment) *cli.Command {
+func cliCommand(env environment, props []conf.Property) *cli.Command {
 	return &cli.Command{
 		Name:      "cli",
 		Usage:     "look at znodes and change them, as zkCli.sh",
@@ -45,7 +51,7 @@ func cliCommand(env environment) *cli.Command {
 				_, err := io.WriteString(env.stdout, cliUsage)
 				return err
 			}
-			if code := runShell(c.Context, env, args); code != exitDone {
+			if code := runShell(c.Context, env, props, args); code != exitDone {
 				return &commandError{code, ""}
 			}
 			return nil
@@ -54,8 +60,12 @@ func cliCommand(env environment) *cli.Command {
 }
 
 // runShell runs zk cli on a terminal, when both ends are one, or on plain streams.
-func runShell(ctx context.Context, env environment, args []string) int {
-	opts := shell.Options{Out: env.stdout, Err: env.stderr, Version: figures.BuildVersion()}
+func runShell(ctx context.Context, env environment, props []conf.Property, args []string) int {
+	opts := shell.Options{Out: env.stdout, Err: env.stderr, Version: figures.BuildVersion(), Configure: func(file string, o *client.Options) error {
+		dial, err := clientDial(env, props, file)
+		o.Dial = dial
+		return err
+	}}
 	in, _ := env.stdin.(*os.File)
 	out, _ := env.stdout.(*os.File)
 	if !isTerminal(in) || !isTerminal(out) {

@@ -32,5 +32,6 @@
 // -Dname=value sets what Java reads as a system property, anywhere on the command line of server, status,
 // import and export; other options of a JVM (-Xmx1g, --add-opens=...) are passed over. SERVER_JVMFLAGS and
 // JVMFLAGS are read in the same way, and only by this package. The command line beats JVMFLAGS, which beats
-// SERVER_JVMFLAGS, as in zkServer.sh; a line of zoo.cfg beats them all, as in Java.
+// SERVER_JVMFLAGS, as in zkServer.sh; a line of zoo.cfg beats them all, as in Java. For status and cli, which connect
+// to a server, CLIENT_JVMFLAGS stands in the place of SERVER_JVMFLAGS.
 package main

@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Commands: []*cli.Command{
-			serverCommand(env, props), statusCommand(env), cliCommand(env), benchCommand(env), importCommand(env, props),
+			serverCommand(env, props), statusCommand(env, props), cliCommand(env, props), benchCommand(env), importCommand(env, props),
 			exportCommand(env, props), versionCommand(env),
 		},
 		Action: func(c *cli.Context) error {

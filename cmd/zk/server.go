@@ -55,7 +55,7 @@ func serverCommand(env environment, props []conf.Property) *cli.Command {
 			if err != nil {
 				return err
 			}
-			cfg, err := loadConfig(c.Args().Slice(), properties(env.getenv, props))
+			cfg, err := loadConfig(c.Args().Slice(), properties(env.getenv, "SERVER_JVMFLAGS", props))
 			if err != nil {
 				return configError(err)
 			}
@@ -64,11 +64,11 @@ func serverCommand(env environment, props []conf.Property) *cli.Command {
 	}
 }
 
-// properties are all system properties, the strongest last (zkServer.sh puts SERVER_JVMFLAGS before
-// JVMFLAGS).
-func properties(getenv func(string) string, commandLine []conf.Property) []conf.Property {
+// properties are all system properties, the strongest last. Java's scripts put the variable that is for one program,
+// SERVER_JVMFLAGS or CLIENT_JVMFLAGS, before JVMFLAGS.
+func properties(getenv func(string) string, own string, commandLine []conf.Property) []conf.Property {
 	var props []conf.Property
-	for _, name := range []string{"SERVER_JVMFLAGS", "JVMFLAGS"} {
+	for _, name := range []string{own, "JVMFLAGS"} {
 		props = append(props, conf.ParseFlags(getenv(name), name)...)
 	}
 	return append(props, commandLine...)

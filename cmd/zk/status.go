@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"zk/conf"
 )
 
 const (
@@ -22,18 +24,20 @@ const (
 	statusBytesMax = 1 << 20
 )
 
-func statusCommand(env environment) *cli.Command {
+func statusCommand(env environment, props []conf.Property) *cli.Command {
 	return &cli.Command{
 		Name:      "status",
 		Usage:     "ask the server of a configuration what it does",
 		ArgsUsage: "[zoo.cfg]",
 		Description: "Prints the client port and the Mode of the server, as zkServer.sh status does.\n" +
-			"Without a file: localhost:2181. Exit code 1 when no server answers.",
+			"Without a file: localhost:2181. Exit code 1 when no server answers.\n" +
+			"A server with a secureClientPort only is asked with TLS; CLIENT_JVMFLAGS, JVMFLAGS and -Dname=value name\n" +
+			"the stores: zookeeper.ssl.trustStore.location, zookeeper.ssl.keyStore.location ...",
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
 				return &commandError{exitInvocation, "Usage: zk status [configfile]"}
 			}
-			return status(c.Context, env, c.Args().First())
+			return status(c.Context, env, props, c.Args().First())
 		},
 	}
 }
@@ -46,7 +50,7 @@ type clientPort struct {
 }
 
 // status prints what zkServer.sh status prints, in its words.
-func status(ctx context.Context, env environment, path string) error {
+func status(ctx context.Context, env environment, props []conf.Property, path string) error {
 	at := clientPort{address: "localhost", port: "2181"}
 	if path != "" {
 		_, _ = fmt.Fprintf(env.stderr, "Using config: %s\n", path)
@@ -62,11 +66,17 @@ func status(ctx context.Context, env environment, path string) error {
 	}
 	_, _ = fmt.Fprintf(env.stdout, "Client port found: %s. Client address: %s. Client SSL: %t.\n",
 		at.port, at.address, at.secure)
-	mode := ""
-	// A TLS port is named as in Java, but can't be asked: this command speaks no TLS.
-	if !at.secure {
-		mode = askMode(ctx, net.JoinHostPort(at.address, at.port))
+	dial := dialFunc(plainDial)
+	if at.secure {
+		settings, err := clientSettings(env, props, "")
+		if err != nil {
+			return err
+		}
+		if dial, err = secureDial(settings); err != nil {
+			return err
+		}
 	}
+	mode := askMode(ctx, dial, net.JoinHostPort(at.address, at.port))
 	if mode == "" {
 		_, _ = fmt.Fprintln(env.stdout, "Error contacting service. It is probably not running.")
 		return &commandError{exitUnexpected, ""}
@@ -76,10 +86,10 @@ func status(ctx context.Context, env environment, path string) error {
 }
 
 // askMode sends srvr and returns the line of the answer that names the mode, "" when there is none.
-func askMode(ctx context.Context, addr string) string {
+func askMode(ctx context.Context, dial dialFunc, addr string) string {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	conn, err := dial(ctx, "tcp", addr)
 	if err != nil {
 		return ""
 	}

@@ -102,7 +102,7 @@ func transferCommand(env environment, props []conf.Property, command *cli.Comman
 		if err != nil {
 			return err
 		}
-		cfg, err := loadConfig(c.Args().Slice(), properties(env.getenv, props))
+		cfg, err := loadConfig(c.Args().Slice(), properties(env.getenv, "SERVER_JVMFLAGS", props))
 		if err != nil {
 			return configError(err)
 		}

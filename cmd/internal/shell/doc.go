@@ -12,7 +12,7 @@
 //   - The session is closed at the end of the input and after a single command; Java leaves it, and its
 //     ephemeral znodes, to expire.
 //   - get prints data as it is, also when it isn't UTF-8.
-//   - -client-configuration is refused: there is no TLS and no SASL in this client yet.
+//   - There is no SASL in this client: what -client-configuration says of it has no effect.
 //   - The first prompt waits up to a second for the connection.
 //
 // The rules come from ZooKeeperMain, org.apache.zookeeper.cli.*, ZKUtil, StatsTrack and commons-cli's

@@ -48,6 +48,9 @@ type Options struct {
 	Zone *time.Location
 	// Client is copied for each session; its timeout, read-only mode and OnEvent are the Shell's.
 	Client client.Options
+	// Configure completes Client with the file that -client-configuration names, "" without. nil: there is
+	// nothing to complete, and the option is refused.
+	Configure func(file string, o *client.Options) error
 }
 
 // Shell runs commands on one session at a time.
@@ -136,13 +139,26 @@ func (s *Shell) Main(ctx context.Context, args []string) int {
 // parseOptions reads the options before the command; words is nil without one. As in Java an option that
 // is not known is passed over, and so is what is behind an option that lacks its value.
 func (s *Shell) parseOptions(args []string) (words []string, err error) {
+	words, file, err := s.scanOptions(args)
+	switch {
+	case err != nil:
+	case s.opts.Configure != nil:
+		err = s.opts.Configure(file, &s.opts.Client)
+	case file != "":
+		err = errors.New("zk cli: -client-configuration is not supported here")
+	}
+	return words, err
+}
+
+// scanOptions is parseOptions but for the client configuration, whose file it gives.
+func (s *Shell) scanOptions(args []string) (words []string, file string, err error) {
 	for i := 0; i < len(args); i++ {
 		opt := args[i]
 		switch opt {
 		case "-server", "-timeout", "-client-configuration":
 			if i++; i == len(args) {
 				s.errln("Error: no argument found for option " + opt)
-				return nil, nil
+				return nil, file, nil
 			}
 		}
 		switch opt {
@@ -151,7 +167,7 @@ func (s *Shell) parseOptions(args []string) (words []string, err error) {
 		case "-timeout":
 			millis, err := strconv.ParseInt(args[i], 10, 32)
 			if err != nil || millis <= 0 {
-				return nil, fmt.Errorf("zk cli: -timeout %s: must be a number of milliseconds", args[i])
+				return nil, file, fmt.Errorf("zk cli: -timeout %s: must be a number of milliseconds", args[i])
 			}
 			s.timeout = time.Duration(millis) * time.Millisecond
 		case "-r":
@@ -159,14 +175,14 @@ func (s *Shell) parseOptions(args []string) (words []string, err error) {
 		case "-waitforconnection":
 			s.wait = true
 		case "-client-configuration":
-			return nil, errors.New("zk cli: -client-configuration is not supported: connections are plain and without SASL")
+			file = args[i]
 		default:
 			if !strings.HasPrefix(opt, "-") {
-				return args[i:], nil
+				return args[i:], file, nil
 			}
 		}
 	}
-	return nil, nil
+	return nil, file, nil
 }
 
 // connect ends the session there is and starts one with other servers.
