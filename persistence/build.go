@@ -27,6 +27,7 @@ type Building struct {
 	op    *opening
 	state *State
 	log   *Log
+	base  jute.Zxid // of the log
 	last  jute.Zxid
 }
 
@@ -126,14 +127,14 @@ func (b *Building) Begin(base jute.Zxid) error {
 	if err != nil {
 		return b.op.openError(dir, err)
 	}
-	b.log, b.last = l, base
+	b.log, b.base, b.last = l, base, base
 	l.Start(nil, b.op.Log.early)
 	return nil
 }
 
-// Append adds an entry, as Log.Append does; the bytes are copied.
+// Append adds an entry, as Log.Append does; the bytes must not change any more.
 func (b *Building) Append(z jute.Zxid, proposal []byte) error {
-	if err := b.log.Append(Entry{Zxid: z, Bytes: append([]byte(nil), proposal...)}); err != nil {
+	if err := b.log.Append(Entry{Zxid: z, Bytes: proposal}); err != nil {
 		return err
 	}
 	b.last = z
@@ -143,7 +144,7 @@ func (b *Building) Append(z jute.Zxid, proposal []byte) error {
 // finish makes all of it durable and gives the stores their names.
 func (b *Building) finish(origin Origin) error {
 	l, o := b.log, b.op
-	if origin.Last != b.last || b.state.Applied() != Applied(b.last) {
+	if applied := jute.Zxid(b.state.Applied()); origin.Last != b.last || applied > b.last || applied < b.base {
 		return fmt.Errorf("persistence: import up to %v: the log ends at %v, the state is at %v", origin.Last, b.last, jute.Zxid(b.state.Applied()))
 	}
 	err := l.Drain()

@@ -41,6 +41,9 @@ func importCommand(env environment, props []conf.Property) *cli.Command {
 			fmt.Fprintf(&b, "snapshot: %s\n", r.Snapshot)
 		}
 		fmt.Fprintf(&b, "transactions after it: %d\n", r.Txns)
+		if r.Tail > 0 {
+			fmt.Fprintf(&b, "of these the last %d come into the tree when the ensemble has a leader\n", r.Tail)
+		}
 		fmt.Fprintf(&b, "epochs: accepted %d, current %d\n", r.AcceptedEpoch, r.CurrentEpoch)
 		fmt.Fprintf(&b, "digests compared: %d, different: %d\n", r.DigestChecks, r.DigestMismatches)
 		list(&b, "passed over", r.Skipped)

@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type ImportReport struct {
 	Znodes        int64
 	Sessions      int
 	Txns          int // of the logs, after the snapshot
+	Tail          int // those of them that are not in the tree yet, in an ensemble
 	AcceptedEpoch int64
 	CurrentEpoch  int64
 	// DigestChecks is how often the tree was compared with a digest of Java's, DigestMismatches how often it
@@ -47,6 +49,12 @@ type ImportReport struct {
 	Kept                           []string // Java's folders as they are named now
 	Took                           time.Duration
 }
+
+// What stays out of the tree in an ensemble: Java's globalOutstandingLimit, and less of large transactions.
+const (
+	tailTxnsMax  = 1000
+	tailBytesMax = 64 << 20
+)
 
 // snapshotTries is how many snapshots Java tries (FileSnap.deserialize).
 const snapshotTries = 100
@@ -59,9 +67,10 @@ const progressEvery = 5 * time.Second
 // stay in the log, so that learners that are a little behind can be brought up to date.
 //
 // Nothing is changed before everything is there and durable (persistence.Build); then Java's files are put out of
-// use (persistence.SealJava). What a crash interrupts begins anew, or is finished at the next start. In an
-// ensemble the end of the log may hold what was never committed, as it may in Java's tree; then the leader's answer
-// to this server is a snapshot.
+// use (persistence.SealJava). What a crash interrupts begins anew, or is finished at the next start.
+//
+// In an ensemble the end of the log may hold what was never committed. So its last transactions, as many as a leader
+// of Java has under way at most, stay out of the tree until a leader says which of them count (I4).
 func Import(ctx context.Context, cfg *conf.Config, deps Deps, o ImportOptions) (ImportReport, error) {
 	m := newImporter(ctx, cfg, deps, o)
 	if err := m.build(); err != nil {
@@ -111,6 +120,10 @@ type importer struct {
 	digest   jute.SnapshotDigest
 	gathered int
 	result   tree.Result
+
+	last      jute.Zxid // of the log, or the snapshot's
+	tail      [][]byte  // transactions that are not in the tree, oldest first
+	tailBytes int
 }
 
 func newImporter(ctx context.Context, cfg *conf.Config, deps Deps, o ImportOptions) *importer {
@@ -168,7 +181,7 @@ func (m *importer) build() (err error) {
 	for _, note := range r.Notes {
 		m.log.Warn("repaired in the import", "text", note)
 	}
-	m.log.Info("imported", "snapshot", r.Snapshot, "snapshot_zxid", r.SnapshotZxid, "txns", r.Txns, "zxid", r.LastZxid, "znodes", r.Znodes,
+	m.log.Info("imported", "snapshot", r.Snapshot, "snapshot_zxid", r.SnapshotZxid, "txns", r.Txns, "txns_not_in_tree", r.Tail, "zxid", r.LastZxid, "znodes", r.Znodes,
 		"sessions", r.Sessions, "accepted_epoch", r.AcceptedEpoch, "current_epoch", r.CurrentEpoch, "digests_compared", r.DigestChecks,
 		"digest_mismatches", r.DigestMismatches, "ms", r.Took.Milliseconds())
 	return nil
@@ -214,21 +227,21 @@ func (m *importer) fill(b *persistence.Building) (o persistence.Origin, err erro
 	if err := m.load(); err != nil {
 		return o, err
 	}
-	if err := b.Begin(m.tree.LastZxid()); err != nil {
+	m.last = m.tree.LastZxid()
+	if err := b.Begin(m.last); err != nil {
 		return o, err
 	}
-	if err := m.folder.Entries(m.tree.LastZxid(), m.read, m.entry); err != nil {
+	if err := m.folder.Entries(m.last, m.read, m.entry); err != nil {
 		return o, m.explain(err)
 	}
 	if !m.settled {
 		m.report.Notes = append(m.report.Notes, "the digests of the transactions do not show whether the snapshot was complete")
 	}
-	c := m.tree.Counts()
-	m.report.LastZxid, m.report.Znodes, m.report.Sessions = c.LastZxid, c.Nodes, m.tree.SessionCount()
+	m.report.LastZxid, m.report.Znodes, m.report.Sessions, m.report.Tail = m.last, m.tree.Counts().Nodes, m.tree.SessionCount(), len(m.tail)
 	if err := m.close(); err != nil {
 		return o, err
 	}
-	epochs, err := m.folder.Epochs(c.LastZxid)
+	epochs, err := m.folder.Epochs(m.last)
 	if err != nil {
 		return o, m.refuse(err, "", "the epochs can't be taken over")
 	}
@@ -241,7 +254,7 @@ func (m *importer) fill(b *persistence.Building) (o persistence.Origin, err erro
 	if before != after {
 		return o, m.refuse(nil, "stop it first", "files in %s or %s have changed meanwhile: a server of Java is running on them", m.folder.SnapDir, m.folder.LogDir)
 	}
-	o = persistence.Origin{Last: c.LastZxid, AcceptedEpoch: epochs.Accepted, CurrentEpoch: epochs.Current}
+	o = persistence.Origin{Last: m.last, AcceptedEpoch: epochs.Accepted, CurrentEpoch: epochs.Current}
 	if !m.o.Copy {
 		o.Seal = []string{m.o.From}
 		if m.o.FromLog != m.o.From {
@@ -433,11 +446,42 @@ func (m *importer) entry(p *jute.Proposal, b []byte, at javafile.Place) error {
 	if err := m.checkTxn(&p.Txn); err != nil {
 		return err
 	}
+	b = bytes.Clone(b)
 	if err := m.b.Append(p.Header.Zxid, b); err != nil {
 		return err
 	}
-	m.tree.Apply(&p.Header, &p.Txn, noEvents{}, &m.result)
+	m.last = p.Header.Zxid
 	m.report.Txns++
+	if !inEnsemble(m.cfg) || !m.settled {
+		m.apply(p)
+	} else if err := m.hold(b); err != nil {
+		return err
+	}
+	return m.step("reading the transaction logs", "file", at.Path, "txns", m.report.Txns, "zxid", p.Header.Zxid)
+}
+
+// hold keeps a transaction out of the tree, as long as it is one of the last.
+func (m *importer) hold(b []byte) error {
+	m.tail = append(m.tail, b)
+	m.tailBytes += len(b)
+	for len(m.tail) > tailTxnsMax || m.tailBytes > tailBytesMax {
+		b = m.tail[0]
+		m.tail[0] = nil
+		m.tail = m.tail[1:]
+		m.tailBytes -= len(b)
+		var p jute.Proposal
+		d := jute.NewDecoder(b, max(m.read.BytesMax, len(b)))
+		if p.Decode(&d); d.Err() != nil {
+			return d.Err() // it was decoded before
+		}
+		m.apply(&p)
+	}
+	return nil
+}
+
+// apply does a transaction, and compares digests.
+func (m *importer) apply(p *jute.Proposal) {
+	m.tree.Apply(&p.Header, &p.Txn, noEvents{}, &m.result)
 	fuzzy := !m.settled
 	m.compareSnapshot(p.Header.Zxid)
 	switch {
@@ -448,7 +492,6 @@ func (m *importer) entry(p *jute.Proposal, b []byte, at javafile.Place) error {
 		m.settled = true
 		m.report.DigestChecks++
 	}
-	return m.step("reading the transaction logs", "file", at.Path, "txns", m.report.Txns, "zxid", p.Header.Zxid)
 }
 
 // step writes what has gathered, now and then, tells how far the import is, and ends it when that is wished.

@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -640,4 +642,159 @@ func logFile(t testing.TB, entries ...[]byte) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// TestImportEnsemble: the folders of three voters and an observer of Java become an ensemble of ours, at the first
+// start of each. One lacks the last transaction; another comes later, with one that was never committed. Then all go
+// back.
+func TestImportEnsemble(t *testing.T) {
+	g := newGroup(t, 3, 1)
+	for i, r := range g.rigs {
+		r.cfg.ExtendedTypesEnabled = true
+		r.cfg.SkipACL = true // to list the whole tree
+		from := fmt.Sprintf("main/n%d/data", i+1)
+		if i == 1 {
+			from = "damaged/tail_cut"
+		}
+		unpack(t, r.fs, from, "/data")
+	}
+	uncommitted := jute.Proposal{Header: jute.TxnHeader{ClientID: goldenSession, Zxid: goldenZxid + 1, Type: jute.OpSetData}, Txn: jute.Txn{Type: jute.OpSetData, Path: "/plain", Data: []byte("never"), Version: 9}}
+	putFile(t, g.rigs[2].fs, "/data/version-2/log.200000003", logFile(t, uncommitted.Append(nil)))
+	for _, i := range []int{0, 1, 3} {
+		g.rigs[i].open()
+	}
+	for _, i := range []int{0, 1, 3} {
+		g.awaitServing(i)
+	}
+	c, ok := g.rigs[1].renew(&client{sid: goldenSession, passwd: javaPassword(goldenSession)})
+	if !ok {
+		t.Fatal("the session has expired")
+	}
+	c.ok(jute.OpSetData, setData("/plain", "committed", -1))
+	if c.zxid != 3<<32+1 {
+		t.Errorf("the first zxid is %v", c.zxid)
+	}
+	g.rigs[2].open()
+	g.awaitServing(2)
+	g.same()
+	if c, ok = g.rigs[2].renew(c); !ok {
+		t.Fatal("the session has expired")
+	}
+	if got := string(c.ok(jute.OpGetData, read("/plain", false)).Buffer()); got != "committed" {
+		t.Errorf("/plain is %q", got)
+	}
+	for i := range g.rigs {
+		g.rigs[i].close()
+	}
+	want := verify(t, g.rigs[0])
+	for i, r := range g.rigs {
+		rep := r.mustExport(embed.ExportOptions{})
+		if rep.AcceptedEpoch < 3 || rep.CurrentEpoch != 3 || len(rep.Notes) != 0 {
+			t.Errorf("server %d: %+v", i+1, rep)
+		}
+		if got, _ := imported(t, r.fs, "/data"); got.Digest != want.Digest || got.LastZxid != want.LastZxid || got.Sessions != want.Sessions {
+			t.Errorf("server %d: %+v, want %+v", i+1, got.Figures, want.Figures)
+		}
+	}
+}
+
+// TestImportTail: in an ensemble the last transactions stay out of the tree, and in the log, until it is known that
+// they count.
+func TestImportTail(t *testing.T) {
+	r := javaRig(t, vfs.NewMem(), "main/n1/data")
+	var entries [][]byte
+	for i := range 1500 {
+		p := jute.Proposal{
+			Header: jute.TxnHeader{ClientID: goldenSession, Zxid: goldenZxid + 1 + jute.Zxid(i), Type: jute.OpSetData},
+			Txn:    jute.Txn{Type: jute.OpSetData, Path: "/plain", Data: fmt.Append(nil, i), Version: int32(i)},
+		}
+		entries = append(entries, p.Append(nil))
+	}
+	putFile(t, r.fs, "/data/version-2/log.200000003", logFile(t, entries...))
+	r.cfg.Servers = newGroup(t, 3, 0).members
+	r.cfg.ServerID = 1
+	const last = goldenZxid + 1500
+	if rep := r.mustImport(embed.ImportOptions{}); rep.Txns != 1502 || rep.Tail != 1000 || rep.LastZxid != last {
+		t.Errorf("%+v", rep)
+	}
+	stores, err := persistence.Open(persistence.Options{DataDir: "/data", FS: r.fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if applied := jute.Zxid(stores.State.Applied()); applied != last-1000 || stores.Log.LastLogged() != persistence.Logged(last) {
+		t.Errorf("tree at %v, log at %v", applied, jute.Zxid(stores.Log.LastLogged()))
+	}
+	if err := stores.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.cfg.Servers = nil // on its own, all of it counts
+	if f := recheck(t, r); f.Redone != 1000 || f.LastZxid != last {
+		t.Errorf("%+v", f.Figures)
+	}
+}
+
+// TestImportFailedWrites: a disk that fails ends an import, and an export, with the reason. What was there stays in
+// service, and the next one does all of it.
+func TestImportFailedWrites(t *testing.T) {
+	stride := 5
+	if testing.Short() {
+		stride = 29
+	}
+	want := expectedOf(t, "replay.n1.json")
+	transfers := map[string]func(*rig) error{
+		"import": func(r *rig) error { _, err := r.imports(embed.ImportOptions{}); return err },
+		"export": func(r *rig) error { _, err := r.exports(embed.ExportOptions{}); return err },
+	}
+	for what, transfer := range transfers {
+		met := 0
+		for at := 1; ; at += stride {
+			mem := vfs.NewCrashableMem()
+			unpack(t, mem, "main/n1/data", "/data")
+			r := newRig(t, mem)
+			r.cfg.ExtendedTypesEnabled, r.cfg.ServerID = true, 1
+			if what == "export" {
+				r.mustImport(embed.ImportOptions{})
+			}
+			var ops atomic.Int64
+			r.deps.FS = errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose && ops.Add(1) >= int64(at) {
+					return &os.PathError{Op: "write", Path: op.Path, Err: syscall.ENOSPC}
+				}
+				return nil
+			}))
+			err := transfer(r)
+			if ops.Load() < int64(at) {
+				if err != nil || met < 3 {
+					t.Errorf("%s: %d places, then %v", what, met, err)
+				}
+				break // fewer operations than that
+			}
+			met++
+			if err == nil {
+				continue // the failure came after the end, at the removal of what is not needed
+			}
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("%s, operation %d: %v", what, at, err)
+			}
+			// The process would end here: what it held on the disk is let go of.
+			again := newRig(t, clone(mem))
+			again.cfg.ExtendedTypesEnabled, again.cfg.ServerID = true, 1
+			if what == "import" {
+				again.open()
+				again.close()
+				goldenTree(t, again, want)
+				continue
+			}
+			found, err := persistence.Look(persistence.Options{DataDir: "/data", FS: again.fs})
+			if err == nil && !found.Java {
+				_, err = again.exports(embed.ExportOptions{})
+			}
+			if err != nil {
+				t.Fatalf("operation %d: %v", at, err)
+			}
+			if f, _ := imported(t, again.fs, "/data"); f.Digest != want.Digest {
+				t.Errorf("operation %d: digest %d", at, f.Digest)
+			}
+		}
+	}
 }
