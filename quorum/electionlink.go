@@ -34,7 +34,7 @@ type electionLinks struct {
 	d   *Deps
 	log *slog.Logger
 	// receive takes a message; it may wait. reachable is told if messages get through to a server.
-	receive   func(from jute.ServerID, frame []byte)
+	receive   func(from jute.ServerID, m *election.Notification)
 	reachable func(jute.ServerID, bool)
 
 	ctx  context.Context // ends with the links
@@ -55,7 +55,7 @@ type electionPeer struct {
 	warned  time.Time // when a failed dial was told last
 }
 
-func newElectionLinks(ctx context.Context, work *sync.WaitGroup, o *Options, d *Deps, receive func(jute.ServerID, []byte), reachable func(jute.ServerID, bool)) *electionLinks {
+func newElectionLinks(ctx context.Context, work *sync.WaitGroup, o *Options, d *Deps, receive func(jute.ServerID, *election.Notification), reachable func(jute.ServerID, bool)) *electionLinks {
 	return &electionLinks{
 		o: o, d: d, log: d.Logger, receive: receive, reachable: reachable, ctx: ctx, work: work,
 		peers: make(map[jute.ServerID]*electionPeer),
@@ -330,21 +330,24 @@ func (e *electionLinks) write(sid jute.ServerID, p *electionPeer, c net.Conn, wa
 	}
 }
 
-// read takes messages until the connection ends.
+// read takes messages until the connection ends. One that can't be read ends it.
 func (e *electionLinks) read(sid jute.ServerID, p *electionPeer, c net.Conn) {
 	defer e.detach(p, c)
 	r := bufio.NewReader(c)
 	for {
 		frame, err := readFrame(r)
-		if err != nil {
-			level := slog.LevelDebug
-			if errors.Is(err, errFrameLength) {
-				level = slog.LevelWarn
-			}
-			e.log.Log(e.ctx, level, "election connection ended", "sid", sid, "peer", c.RemoteAddr(), "err", err)
+		var n election.Notification
+		if err == nil {
+			err = n.Decode(frame)
+		} else if !errors.Is(err, errFrameLength) {
+			e.log.Debug("election connection ended", "sid", sid, "peer", c.RemoteAddr(), "err", err)
 			return
 		}
-		e.receive(sid, frame)
+		if err != nil {
+			e.log.Warn("election connection closed: what came is no notification", "sid", sid, "peer", c.RemoteAddr(), "err", err)
+			return
+		}
+		e.receive(sid, &n)
 	}
 }
 

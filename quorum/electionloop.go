@@ -20,31 +20,31 @@ type electionLoop struct {
 	links *electionLinks
 	start time.Time
 
-	frames   chan electionFrame
+	received chan received
 	commands chan func() // to run on the goroutine
 	decided  chan election.Decided
 	epoch    atomic.Int64 // for the vote, once newEpoch is told
 	newEpoch chan struct{}
 }
 
-type electionFrame struct {
-	from  jute.ServerID
-	bytes []byte
+type received struct {
+	from jute.ServerID
+	*election.Notification
 }
 
 func newElectionLoop(ctx context.Context, p *Peer) *electionLoop {
 	o := p.o
 	e := &electionLoop{
-		p: p, start: time.Now(), frames: make(chan electionFrame, electionQueueMax), commands: make(chan func(), electionQueueMax),
+		p: p, start: time.Now(), received: make(chan received, electionQueueMax), commands: make(chan func(), electionQueueMax),
 		decided: make(chan election.Decided, 1), newEpoch: make(chan struct{}, 1),
 		node: election.New(election.Options{
 			Me: o.Me, Observer: o.observer(), Quorums: o.quorums(), FinalizeWait: o.FinalizeWait,
 			MinInterval: o.NotificationIntervalMin, MaxInterval: o.NotificationIntervalMax,
 		}),
 	}
-	e.links = newElectionLinks(ctx, &p.work, o, p.d, func(from jute.ServerID, frame []byte) {
+	e.links = newElectionLinks(ctx, &p.work, o, p.d, func(from jute.ServerID, n *election.Notification) {
 		select {
-		case e.frames <- electionFrame{from, frame}:
+		case e.received <- received{from, n}:
 		case <-ctx.Done():
 		}
 	}, func(sid jute.ServerID, reachable bool) {
@@ -85,14 +85,9 @@ func (e *electionLoop) run(ctx context.Context) {
 			f()
 		case <-e.newEpoch:
 			e.node.SetPeerEpoch(e.epoch.Load())
-		case f := <-e.frames:
-			var n election.Notification
-			if err := n.Decode(f.bytes); err != nil {
-				e.p.log.Warn("notification refused", "sid", f.from, "err", err)
-				continue
-			}
-			e.p.log.Debug("notification", "sid", f.from, "state", n.State, "vote", n.Vote)
-			e.node.Receive(e.now(), f.from, &n)
+		case n := <-e.received:
+			e.p.log.Debug("notification", "sid", n.from, "state", n.State, "vote", n.Vote)
+			e.node.Receive(e.now(), n.from, n.Notification)
 		case <-timer.C:
 			e.node.Tick(e.now())
 		}
