@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"zk/jute"
@@ -109,15 +110,30 @@ func (c *checker) heldUpTo(s *server, z jute.Zxid) {
 // quorumHolds reports if a majority of the voters holds it durably, or did before it was wiped.
 func (c *checker) quorumHolds(p *proposal) bool { return c.quorum(p.held) }
 
-// quorum reports if a set of servers, by index, has a majority of the voters.
+// quorum reports if a set of servers, by index, has a majority of the voters, or, with groups, of the weight in
+// a majority of those that have weight.
 func (c *checker) quorum(set uint64) bool {
-	n := 0
-	for _, s := range c.w.servers {
-		if s.voter && set&(1<<s.host) != 0 {
-			n++
+	groups, weights := c.w.groups, c.w.weights
+	if groups == nil {
+		return 2*bits.OnesCount64(set&(1<<c.w.voters-1)) > c.w.voters
+	}
+	counted, won := 0, 0
+	for _, members := range groups {
+		all, has := int64(0), int64(0)
+		for _, host := range members {
+			all += weights[host]
+			if set&(1<<host) != 0 {
+				has += weights[host]
+			}
+		}
+		if all > 0 {
+			counted++
+		}
+		if 2*has > all {
+			won++
 		}
 	}
-	return 2*n > c.w.voters
+	return 2*won > counted
 }
 
 // establish is a quorum's ACK of NEWLEADER: from here on the leader's history is committed.
@@ -234,6 +250,13 @@ func (c *checker) serves(s *server, epoch int64) {
 		c.fail("I4: %v serves a tree at %v, which is not committed", s, m.state.applied)
 	case m.lost:
 		c.fail("I9: %v has lost its memory and serves", s)
+	}
+}
+
+// syncAnswer is a SYNC packet that has reached a learner, which has been told of commits up to told.
+func (c *checker) syncAnswer(s *server, request int32, told jute.Zxid) {
+	if mark := c.syncs[request]; told > mark {
+		c.fail("COMMIT %v overtakes the answer to sync %d on its way to %v, which waits for %v", told, request, s, mark)
 	}
 }
 

@@ -3,13 +3,14 @@ package sim
 import (
 	"fmt"
 
+	"zk/jute"
 	"zk/quorum/verifier"
 )
 
 // newEnsemble is the configuration that every server has.
-func newEnsemble(servers []*server) verifier.Quorums {
+func (w *world) newEnsemble() verifier.Quorums {
 	var members []verifier.Server
-	for _, s := range servers {
+	for _, s := range w.servers {
 		if s.voter || s.observer {
 			members = append(members, verifier.Server{
 				ID: s.sid, Observer: s.observer,
@@ -17,7 +18,18 @@ func newEnsemble(servers []*server) verifier.Quorums {
 			})
 		}
 	}
-	c, err := verifier.New(members, nil, nil, 0)
+	var groups map[int64][]jute.ServerID
+	var weights map[jute.ServerID]int64
+	if w.groups != nil {
+		groups, weights = make(map[int64][]jute.ServerID), make(map[jute.ServerID]int64)
+		for g, hosts := range w.groups {
+			for _, host := range hosts {
+				groups[int64(g)] = append(groups[int64(g)], w.servers[host].sid)
+				weights[w.servers[host].sid] = w.weights[host]
+			}
+		}
+	}
+	c, err := verifier.New(members, groups, weights, 0)
 	if err != nil {
 		panic(err)
 	}

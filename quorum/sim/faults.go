@@ -205,7 +205,7 @@ func (f *faultPlan) block(which func(from, to int) bool, lasting time.Duration) 
 }
 
 // wipe takes a server's disk, as long as the voters that remember are a majority: more is more than an
-// ensemble can bear.
+// ensemble can bear. With groups a single one may be too many.
 func (f *faultPlan) wipe(p *process) bool {
 	lost := 0
 	for _, s := range f.w.servers {
@@ -213,7 +213,7 @@ func (f *faultPlan) wipe(p *process) bool {
 			lost++
 		}
 	}
-	if p.server.voter && 2*(lost+1) >= f.w.voters {
+	if p.server.voter && (2*(lost+1) >= f.w.voters || f.w.groups != nil) {
 		return false
 	}
 	p.crash(crashPower, "its disk is gone")

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"time"
 
 	"zk/jute"
@@ -25,8 +26,9 @@ type leaderLink struct {
 	id      zab.Link
 	conn    *conn
 	outbox  zab.Outbox
-	syncing bool // the log is pinned from where the outbox is
-	snap    bool // a snapshot is to come before the log is read
+	marks   zab.Marks // of the leader, for the outbox
+	syncing bool      // the log is pinned from where the outbox is
+	snap    bool      // a snapshot is to come before the log is read
 	stream  []packet
 	planned bool
 	window  int
@@ -110,8 +112,12 @@ func (l *leaderTerm) received(link *leaderLink, q *packet) {
 	if l.over() {
 		return
 	}
+	lent := bytes.Clone(q.Data)
+	q.Data = lent
 	l.core.Received(link.id, &q.QuorumPacket)
-	l.run()
+	if l.run(); !l.running {
+		spoil(lent)
+	}
 }
 
 // run does what the core asks for, in order, until it asks for nothing more.
@@ -158,7 +164,7 @@ func (l *leaderTerm) do(a *zab.Action) {
 		p.world.stats.Syncs[a.Sync.Mode]++
 		if link := l.find(a.Link); link != nil {
 			link.outbox.Start(a.Sync, a.Epoch)
-			link.outbox.Advance(l.core.Marks())
+			link.marks = l.core.Marks()
 			link.syncing, link.snap = true, a.Sync.Mode == zab.Snap
 			link.kick()
 		}
@@ -217,7 +223,7 @@ func (l *leaderTerm) serve() {
 // advance tells every outbox how far it may go.
 func (l *leaderTerm) advance(m zab.Marks) {
 	for _, link := range l.links {
-		link.outbox.Advance(m)
+		link.marks.Proposed, link.marks.Committed = max(link.marks.Proposed, m.Proposed), max(link.marks.Committed, m.Committed)
 		link.kick()
 	}
 }
@@ -295,6 +301,11 @@ func (k *leaderLink) kick() {
 // write sends what the outbox gives, until the socket is full or there is nothing.
 func (k *leaderLink) write() {
 	l, w := k.l, k.l.p.world
+	if w.chance(0.1) {
+		k.kick() // it has looked at the marks before this step
+	} else {
+		k.outbox.Advance(k.marks)
+	}
 	for !l.over() && k.conn.ends[leaderEnd].open && k.conn.unread(leaderEnd) < k.window {
 		if len(k.stream) > 0 {
 			k.send(k.stream[0])

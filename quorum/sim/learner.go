@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -21,9 +22,11 @@ type learnerTerm struct {
 	waiting bool         // for that action
 	running bool
 	loading bool
-	side    tree // the side store
-	snap    bool // Adopt is about the side store
-	syncs   []int32
+	side    tree      // the side store
+	snap    bool      // Adopt is about the side store
+	syncs   []int32   // asked of the leader, not answered to the client
+	answers int       // SYNC packets of these that have come
+	told    jute.Zxid // the last COMMIT or INFORM
 }
 
 // dialTries and dialPause are how often a learner tries to reach its leader before it looks for another.
@@ -122,10 +125,13 @@ func (l *learnerTerm) run() {
 	}
 	l.running = true
 	defer func() { l.running = false }()
+	var lent []byte
 	for !l.over() {
 		if !l.act() {
 			return
 		}
+		spoil(lent)
+		lent = nil
 		if len(l.inbox) == 0 || l.core.Busy() && !(l.loading && l.inbox[0].piece) {
 			return
 		}
@@ -136,10 +142,32 @@ func (l *learnerTerm) run() {
 			l.piece(q)
 			continue
 		}
+		l.order(q)
+		lent = bytes.Clone(q.Data)
+		q.Data = lent
 		l.core.Received(&q.QuorumPacket)
 		if l.p.mutated(MutantApplyEarly) && l.p.serving && q.Type == jute.PacketCommit {
 			l.p.machine(func() { l.p.applyUpTo(q.Zxid) })
 		}
+	}
+}
+
+// order notes how far the leader has told of commits, and checks that the answer to a sync is not overtaken by a
+// later COMMIT: a Java learner would lose the answer to the write behind the sync.
+func (l *learnerTerm) order(q *packet) {
+	switch q.Type {
+	case jute.PacketCommit, jute.PacketInform:
+		l.told = max(l.told, q.Zxid)
+	case jute.PacketSync:
+		l.p.world.check.syncAnswer(l.p.server, l.syncs[l.answers], l.told)
+		l.answers++
+	}
+}
+
+// spoil overwrites what was lent to a core: it must have kept a copy if it needs it.
+func spoil(b []byte) {
+	for i := range b {
+		b[i] = 0xdb
 	}
 }
 
@@ -197,7 +225,7 @@ func (l *learnerTerm) do(a *zab.Action) {
 			l.loading, l.snap = true, true
 		}
 	case zab.Append:
-		l.append(entry{a.Zxid, a.Data})
+		l.append(entry{a.Zxid, bytes.Clone(a.Data)})
 	case zab.ApplySnapshot:
 		l.side = l.side.apply(entry{a.Zxid, a.Data})
 	case zab.Adopt:
@@ -367,6 +395,7 @@ func (l *learnerTerm) deliver(q jute.QuorumPacket) {
 	case jute.PacketSync:
 		request := l.syncs[0]
 		l.syncs = l.syncs[1:]
+		l.answers--
 		l.p.machine(func() { l.p.world.check.synced(l.p.server, request) })
 	}
 }

@@ -305,10 +305,16 @@ func (p *pair) flush(end int) {
 	}
 	deliver := b.pending
 	b.last, b.pending = deliver, nil
-	b.pipe.send(to, func() {
-		deliver(to)
-		p.flush(end)
-	})
+	times := 1
+	if p.net.chance(0.02) {
+		times = 2 // as if the connection had ended, unseen, and been made again
+	}
+	for range times {
+		b.pipe.send(to, func() {
+			deliver(to)
+			p.flush(end)
+		})
+	}
 }
 
 // dial makes the connection, if it can be made.

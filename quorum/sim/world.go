@@ -83,7 +83,10 @@ type world struct {
 	tracer     func(string)
 	partitions int // how many there have been
 
-	// What holds for the whole ensemble.
+	// What holds for the whole ensemble. groups has voters by index, weights is by index too; nil: a majority
+	// is a quorum.
+	groups       [][]int
+	weights      []int64
 	quorums      verifier.Quorums
 	length       time.Duration // of the part with faults
 	tick         time.Duration
@@ -164,7 +167,10 @@ func newWorld(o Options) *world {
 		s.disk.jitter = w.between(0, 2*s.disk.latency)
 		w.servers = append(w.servers, s)
 	}
-	w.quorums = newEnsemble(w.servers)
+	if w.voters > 3 && w.chance(0.3) {
+		w.group()
+	}
+	w.quorums = w.newEnsemble()
 	w.check = newChecker(w)
 	w.clients = newClients(w, 1+w.pick(4))
 	w.clients.pipeline = 1 + w.pick(4)
@@ -177,6 +183,17 @@ func newWorld(o Options) *world {
 	return w
 }
 
+// group makes quorums hierarchical. Some voters may count for nothing, and can't lead then.
+func (w *world) group() {
+	w.groups = make([][]int, 2+w.pick(w.voters-2))
+	for host := range w.voters {
+		g := host % len(w.groups)
+		w.groups[g] = append(w.groups[g], host)
+		w.weights = append(w.weights, [...]int64{1, 1, 1, 2, 3, 0}[w.pick(6)])
+	}
+	w.weights[w.pick(w.voters)] = 1
+}
+
 func (w *world) describe() string {
 	observers, unknown := 0, 0
 	for _, s := range w.servers {
@@ -187,8 +204,12 @@ func (w *world) describe() string {
 			unknown++
 		}
 	}
-	return fmt.Sprintf("%d voters, %d observers, %d followers outside the configuration; tickTime %v, initLimit %d, syncLimit %d, DIFF up to %d bytes",
-		w.voters, observers, unknown, w.tick, w.initLimit, w.syncLimit, w.diffBytesMax)
+	groups := ""
+	if w.groups != nil {
+		groups = fmt.Sprintf(" in groups %v with weights %v", w.groups, w.weights)
+	}
+	return fmt.Sprintf("%d voters%s, %d observers, %d followers outside the configuration; tickTime %v, initLimit %d, syncLimit %d, DIFF up to %d bytes",
+		w.voters, groups, observers, unknown, w.tick, w.initLimit, w.syncLimit, w.diffBytesMax)
 }
 
 // begin starts everybody, some late.
