@@ -38,7 +38,7 @@ func newElectionLoop(ctx context.Context, p *Peer) *electionLoop {
 		p: p, start: time.Now(), received: make(chan received, electionQueueMax), commands: make(chan func(), electionQueueMax),
 		decided: make(chan election.Decided, 1), newEpoch: make(chan struct{}, 1),
 		node: election.New(election.Options{
-			Me: o.Me, Observer: o.observer(), Quorums: o.quorums(), FinalizeWait: o.FinalizeWait,
+			Me: o.Me, Observer: o.observer(), Quorums: o.quorums(), Empty: o.Empty, FinalizeWait: o.FinalizeWait,
 			MinInterval: o.NotificationIntervalMin, MaxInterval: o.NotificationIntervalMax,
 		}),
 	}
@@ -102,6 +102,8 @@ func (e *electionLoop) act() {
 			e.links.send(a.To, a.Notification.Append(nil))
 		case election.Decided:
 			e.decided <- a // has room: the peer loop has taken the one before
+		case election.LostMemory:
+			e.p.foundWiped(a)
 		case election.ConfigDiffers:
 			e.p.log.Warn("another server has another configuration", "sid", a.From, "config", a.Theirs, "err", a.Err)
 		}

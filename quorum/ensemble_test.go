@@ -39,6 +39,7 @@ type node struct {
 	fatal  func(error)
 
 	lost     bool // Options.LostMemory
+	empty    bool // Options.Empty
 	regained func() error
 }
 
@@ -89,7 +90,7 @@ func (n *node) start() {
 	o := Options{
 		Me: n.sid, Config: e.conf, TickTime: testTick, InitLimit: 10, SyncLimit: 5, ElectionPortBindRetry: 3,
 	}
-	o.LostMemory = n.lost
+	o.LostMemory, o.Empty = n.lost, n.empty
 	if e.set != nil {
 		e.set(&o)
 	}
@@ -435,6 +436,36 @@ func TestLostMemory(t *testing.T) {
 		if !regained {
 			t.Error("the server doesn't know that it has its memory again")
 		}
+	})
+}
+
+// TestEmpty makes an ensemble of empty servers, and then wipes one of them: it finds out by itself that it has
+// forgotten what it acknowledged.
+func TestEmpty(t *testing.T) {
+	bubble(t, 3, 0, func(e *ensemble) {
+		for _, n := range e.nodes {
+			n.empty = true
+		}
+		e.startAll()
+		leader := e.leader()
+		leader.mustWrite(1, 10)
+		wiped, other := e.nodes[0], e.nodes[1]
+		other.kill()
+		leader.mustWrite(2, 10) // on the leader and the one that is wiped
+		wiped.kill()
+		leader.kill()
+		wiped.wipe()
+		wiped.start()
+		other.start()
+		time.Sleep(20 * time.Second)
+		for _, n := range []*node{wiped, other} {
+			if s := n.peer.Status(); s.Phase == Broadcast {
+				t.Errorf("server %d is %v without the last writes", n.sid, s.Role)
+			}
+		}
+		leader.start()
+		e.leader()
+		e.same(20)
 	})
 }
 

@@ -228,6 +228,8 @@ func (t *leaderTerm) progress() {
 	}
 }
 
+func (t *leaderTerm) end(reason error) { t.stop(reason) }
+
 // durable is told of the log.
 func (t *leaderTerm) durable(z jute.Zxid) {
 	t.mu.Lock()

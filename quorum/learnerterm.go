@@ -436,6 +436,8 @@ func (t *learnerTerm) give(p *jute.QuorumPacket) error {
 	return nil
 }
 
+func (t *learnerTerm) end(reason error) { t.stop(reason) }
+
 // durable is told of the log.
 func (t *learnerTerm) durable(z jute.Zxid) {
 	t.mu.Lock()

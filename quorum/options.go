@@ -54,6 +54,10 @@ type Options struct {
 	// LostMemory is set for a server whose stores don't hold what it once acknowledged (I9): it takes no
 	// part in votes until an established leader has given it the tree.
 	LostMemory bool
+	// Empty is set for a server that has no history and for which nobody vouches: it may be one of a new
+	// ensemble, or its disk was wiped. It becomes one with lost memory when it hears that its ensemble has a
+	// history.
+	Empty bool
 	// AdmitUnknown lets in servers that are not in Config.
 	AdmitUnknown bool
 }
@@ -73,7 +77,7 @@ type Deps struct {
 	// election port that can't be opened (*PortError). The Peer has ended its term or is about to; the process
 	// should end.
 	Fatal func(error)
-	// Regained makes durable that a server that had lost its memory (Options.LostMemory) has it again; nil
+	// Regained makes durable that a server that had lost its memory (LostMemory and Empty of Options) has it again; nil
 	// where that can't be.
 	Regained func() error
 	// Hooks are told of events, for metrics; the zero value tells nobody.

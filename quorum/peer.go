@@ -30,6 +30,8 @@ type Peer struct {
 	// wantSnapshot: the log couldn't be cut as a leader asked, so the next one is asked for the tree.
 	// lostMemory: see Options. Both until a term is established.
 	wantSnapshot, lostMemory atomic.Bool
+	// wiped: the election has found that this server's empty log (Options.Empty) is not that of a new ensemble.
+	wiped atomic.Bool
 
 	mu       sync.Mutex
 	term     term // nil while looking
@@ -45,6 +47,8 @@ type term interface {
 	run() error
 	durable(z jute.Zxid)
 	status(s *Status)
+	// end makes run return with the reason, soon.
+	end(reason error)
 }
 
 // New makes a Peer. The log must be open, and everything in it durable.
@@ -109,6 +113,9 @@ func (p *Peer) run(ctx context.Context) {
 		p.mu.Lock()
 		p.term = t
 		p.mu.Unlock()
+		if p.wiped.Load() {
+			t.end(errWiped)
+		}
 		err = t.run()
 		if ctx.Err() == nil {
 			p.log.Warn("term ended", "role", t.Role(), "sid", t.Leader(), "epoch", t.Epoch(), "reason", err)
@@ -132,6 +139,7 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
 		p.d.Hooks.Looking()
 	}
 	zxid, epoch := p.d.Log.LastLogged(), p.d.Log.CurrentEpoch()
+	p.forget(zxid, epoch)
 	p.log.Info("looking for a leader", "zxid", zxid, "epoch", epoch, "lost_memory", p.lostMemory.Load())
 	if p.lostMemory.Load() {
 		zxid = -1
@@ -142,6 +150,7 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
 	case <-ctx.Done():
 		return d, nil
 	}
+	p.forget(zxid, epoch)
 	p.mu.Lock()
 	p.elected = time.Since(p.looking)
 	took := p.elected
@@ -151,6 +160,30 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
 		p.d.Hooks.Elected(took)
 	}
 	return d, nil
+}
+
+// errWiped ends a term of a server whose disk must have been wiped.
+var errWiped = errors.New("quorum: this server has no history, but its ensemble has one")
+
+// foundWiped takes the news that the ensemble of an empty server has a history.
+func (p *Peer) foundWiped(by election.LostMemory) {
+	p.log.Warn("this server is empty, but its ensemble has a history: it takes that from a leader before it votes again",
+		"sid", by.From, "vote", by.Vote)
+	p.wiped.Store(true)
+	p.mu.Lock()
+	t := p.term
+	p.mu.Unlock()
+	if t != nil {
+		t.end(errWiped)
+	}
+}
+
+// forget makes an empty server one with a lost memory, if the election has found it so; unless it has got a
+// history meanwhile.
+func (p *Peer) forget(zxid jute.Zxid, epoch int64) {
+	if p.wiped.Swap(false) && zxid == 0 && epoch == 0 {
+		p.lostMemory.Store(true)
+	}
 }
 
 // electionEpoch gives the vote that others are answered with the epoch of the term.

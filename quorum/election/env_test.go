@@ -52,6 +52,8 @@ func (w *network) gather(id jute.ServerID) {
 			fmt.Fprintf(w.trace, "%v->%v %s\n", id, a.To, describe(a.Notification.State, a.Notification.Vote))
 		case Decided:
 			fmt.Fprintf(w.trace, "%v decides %s\n", id, describe(a.State, a.Vote))
+		case LostMemory:
+			fmt.Fprintf(w.trace, "%v has lost its memory: %v says %s\n", id, a.From, a.Vote)
 		case ConfigDiffers:
 			text := "unreadable"
 			if a.Err == nil {

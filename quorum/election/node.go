@@ -27,6 +27,10 @@ type Options struct {
 	Observer bool
 	// Quorums are the ensemble.
 	Quorums verifier.Quorums
+	// Empty says that this server has no history and that nobody vouches for that: it may be new, or its
+	// disk was wiped. It votes with its zxid 0 until a voter shows that the ensemble has a history, and from
+	// then on as one that has lost its memory (I9). It counts only for a Look with zxid and epoch 0.
+	Empty bool
 	// FinalizeWait is how long a quorum must stand before it decides; 0 is FinalizeWaitDefault.
 	FinalizeWait time.Duration
 	// AgreedWait is the same when all voters agree that can be reached; 0 is AgreedWaitDefault, at
@@ -37,7 +41,7 @@ type Options struct {
 	MinInterval, MaxInterval time.Duration
 }
 
-// Action is what a Node wants done: a Send, a Decided or a ConfigDiffers.
+// Action is what a Node wants done: a Send, a Decided, a LostMemory or a ConfigDiffers.
 type Action interface{ action() }
 
 // Send is a notification for another server. The newest to a server replaces one that is still waiting, and
@@ -53,6 +57,13 @@ type Decided struct {
 	Vote  Vote
 }
 
+// LostMemory tells that this server, whose Options said Empty, is in an ensemble with a history: From has
+// voted for one. If it looks it goes on as if Look had been given -1; if it is in a term, that must end.
+type LostMemory struct {
+	From jute.ServerID
+	Vote Vote
+}
+
 // ConfigDiffers tells, once for each voter and election, that a voter has another config than this server:
 // other servers, a newer version, or one that can't be read, and then Err says why. It is for the log.
 type ConfigDiffers struct {
@@ -63,6 +74,7 @@ type ConfigDiffers struct {
 
 func (Send) action()          {}
 func (Decided) action()       {}
+func (LostMemory) action()    {}
 func (ConfigDiffers) action() {}
 
 // Node is one server's part in elections.
@@ -79,7 +91,7 @@ type Node struct {
 
 	own      Vote // for this server; its ElectionEpoch is not used
 	proposal Vote // best so far; its ElectionEpoch is round
-	lost     bool // Look said that this server's memory is lost
+	lost     bool // this server's memory is lost
 	// received has the votes of this round, decided servers' included; the own one too, if there is any.
 	received map[jute.ServerID]ballot
 	// outside has the votes of servers that have decided, of all rounds.
@@ -89,8 +101,10 @@ type Node struct {
 	agreed     bool // a quorum has voted for proposal
 	agreedFrom time.Duration
 
-	unreachable map[jute.ServerID]bool // voters only
-	configTold  map[jute.ServerID]bool // voters of which ConfigDiffers has been told
+	empty       bool                           // Options.Empty, and no term was established since
+	early       map[jute.ServerID]Notification // of voters, before the first Look
+	unreachable map[jute.ServerID]bool         // voters only
+	configTold  map[jute.ServerID]bool         // voters of which ConfigDiffers has been told
 	actions     []Action
 }
 
@@ -101,11 +115,11 @@ type ballot struct {
 	version int32
 }
 
-// New makes a Node. It is deaf until the first Look.
+// New makes a Node. It answers nobody until the first Look.
 func New(o Options) *Node {
 	n := &Node{
 		o: o, voters: o.Quorums.AppendVoters(nil), config: o.Quorums.Current.Append(nil), state: Looking,
-		unreachable: map[jute.ServerID]bool{},
+		early: map[jute.ServerID]Notification{}, unreachable: map[jute.ServerID]bool{},
 	}
 	defaults := func(d *time.Duration, def time.Duration) {
 		if *d <= 0 {
@@ -142,6 +156,7 @@ func (n *Node) Actions() []Action {
 func (n *Node) Look(now time.Duration, zxid jute.Zxid, currentEpoch int64) {
 	n.state = Looking
 	n.lost = zxid == -1
+	n.empty = n.o.Empty && zxid == 0 && currentEpoch == 0 && !n.o.Observer
 	if n.received == nil { // the vote an observer answers with before it has found a leader
 		n.vote = Vote{Leader: n.o.Me, Zxid: zxid, PeerEpoch: currentEpoch}
 	}
@@ -160,11 +175,21 @@ func (n *Node) Look(now time.Duration, zxid jute.Zxid, currentEpoch int64) {
 	n.resendAt = now + n.interval
 	n.propose(n.own)
 	n.count(now)
+	early := n.early
+	n.early = nil
+	for _, from := range n.voters {
+		if m, ok := early[from]; ok {
+			n.Receive(now, from, &m)
+		}
+	}
 }
 
 // SetPeerEpoch sets the epoch of the vote that this server answers with, once it leads or has been brought up
 // to date. Without it those who come late never see equal votes. (QuorumPeer.updateElectionVote)
-func (n *Node) SetPeerEpoch(epoch int64) { n.vote.PeerEpoch = epoch }
+func (n *Node) SetPeerEpoch(epoch int64) {
+	n.vote.PeerEpoch = epoch
+	n.empty = false
+}
 
 // SetReachable says if messages get through to a voter. All count as reachable at first; one that is not
 // need not be waited for.

@@ -11,7 +11,15 @@ import (
 // Receive takes a notification of another server; m may be used again when it returns. Copies and old ones do
 // no harm. (FastLeaderElection.Messenger.WorkerReceiver.run, lookForLeader)
 func (n *Node) Receive(now time.Duration, from jute.ServerID, m *Notification) {
-	if n.received == nil || from == n.o.Me {
+	if from == n.o.Me {
+		return
+	}
+	if n.received == nil { // a connection may bring its message once only
+		if n.o.Quorums.IsVoter(from) {
+			kept := *m
+			kept.Config = bytes.Clone(m.Config)
+			n.early[from] = kept
+		}
 		return
 	}
 	if !n.o.Quorums.IsVoter(from) {
@@ -24,12 +32,28 @@ func (n *Node) Receive(now time.Duration, from jute.ServerID, m *Notification) {
 		return
 	}
 	n.compareConfig(from, m)
+	if n.empty && (m.Vote.PeerEpoch > 0 || m.Vote.Zxid > 0) {
+		n.loseMemory(from, m.Vote)
+	}
 	switch {
 	case m.State < Looking || m.State > Observing:
 	case n.state == Looking:
 		n.look(now, from, m)
 	case m.State == Looking:
 		n.send(from, n.state, n.vote)
+	}
+}
+
+// loseMemory is for a server without a history in an ensemble that has one: its votes count no more.
+func (n *Node) loseMemory(from jute.ServerID, v Vote) {
+	n.empty = false
+	n.actions = append(n.actions, LostMemory{from, v})
+	if n.state == Looking {
+		n.lost, n.agreed = true, false
+		n.own.Zxid = -1
+		n.proposal = n.own
+		n.proposal.ElectionEpoch = n.round
+		delete(n.received, n.o.Me)
 	}
 }
 

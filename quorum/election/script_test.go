@@ -17,7 +17,7 @@ import (
 //
 //	ensemble               config text; the rest of the file is about this ensemble
 //	proposed               config text of one that has been proposed
-//	add id=1 [observer]    servers; (1,2,3) are several
+//	add id=1 [observer] [empty]  servers; (1,2,3) are several
 //	look id=1 [zxid=0x5] [epoch=1]
 //	recv id=1 from=2 state=LOOKING leader=2 [zxid=0x5] [epoch=1] [round=1] [version=2] [config=...]
 //	deliver [from=1] [to=2]     all messages until there are none, or those of one link
@@ -95,7 +95,7 @@ func (w *network) server(d *datadriven.TestData, id jute.ServerID) error {
 	}
 	switch d.Cmd {
 	case "add":
-		w.add(id, Options{Observer: d.HasArg("observer")})
+		w.add(id, Options{Observer: d.HasArg("observer"), Empty: d.HasArg("empty")})
 		return nil
 	case "look":
 		n.Look(w.now, jute.Zxid(number("zxid")), number("epoch"))
