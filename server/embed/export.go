@@ -249,7 +249,7 @@ func (x *exporter) snapshot(r *persistence.Recovered) (err error) {
 	if err != nil {
 		return err
 	}
-	if ok && len(secret) > 0 && x.cfg.SessionPassword != "java" && !inEnsemble(x.cfg) {
+	if ok && len(secret) > 0 && x.cfg.SessionPassword != "java" && !x.cfg.Distributed() {
 		x.report.Notes = append(x.report.Notes, "sessions have passwords that Java does not know: clients will get new sessions (zk.sessionPassword)")
 	}
 	dir, name := persistence.NewJavaDir(x.fs, x.o.To), javafile.SnapshotName(counts.LastZxid)

@@ -452,7 +452,7 @@ func (m *importer) entry(p *jute.Proposal, b []byte, at javafile.Place) error {
 	}
 	m.last = p.Header.Zxid
 	m.report.Txns++
-	if !inEnsemble(m.cfg) || !m.settled {
+	if !m.cfg.Distributed() || !m.settled {
 		m.apply(p)
 	} else if err := m.hold(b); err != nil {
 		return err

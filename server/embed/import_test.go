@@ -711,7 +711,7 @@ func TestImportTail(t *testing.T) {
 		entries = append(entries, p.Append(nil))
 	}
 	putFile(t, r.fs, "/data/version-2/log.200000003", logFile(t, entries...))
-	r.cfg.Servers = newGroup(t, 3, 0).members
+	r.cfg.Members = newGroup(t, 3, 0).members
 	r.cfg.ServerID = 1
 	const last = goldenZxid + 1500
 	if rep := r.mustImport(embed.ImportOptions{}); rep.Txns != 1502 || rep.Tail != 1000 || rep.LastZxid != last {
@@ -727,7 +727,7 @@ func TestImportTail(t *testing.T) {
 	if err := stores.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r.cfg.Servers = nil // on its own, all of it counts
+	r.cfg.Members = nil // on its own, all of it counts
 	if f := recheck(t, r); f.Redone != 1000 || f.LastZxid != last {
 		t.Errorf("%+v", f.Figures)
 	}
