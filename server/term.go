@@ -7,6 +7,7 @@ import (
 
 	"zk/jute"
 	"zk/server/figures"
+	"zk/server/tree"
 )
 
 // Role is what a server is during a term.
@@ -64,6 +65,9 @@ type Term struct {
 	// epoch<<32. It may be later than the tree's last, where that was restored from an older one. A learner
 	// has the one that its leader began with.
 	Zxid jute.Zxid
+	// Config is the list of servers with its version, for /zookeeper/config; empty standalone.
+	Config        string
+	ConfigVersion int64
 }
 
 // term is a Term while it lasts.
@@ -91,6 +95,7 @@ func (s *Server) Begin(o Term) {
 	t.ctx, t.cancel = context.WithCancel(s.ctx)
 	t.remote = request{op: jute.OpError, write: true}
 	t.learning.init()
+	s.setConfig(o.Config, o.ConfigVersion)
 	s.resetSessions()
 	s.outstanding.Store(0)
 	s.large.Store(0)
@@ -110,6 +115,22 @@ func (s *Server) Begin(o Term) {
 	}
 	s.term.Store(t)
 	s.serving.Store(o.Role != Leader || s.cfg.LeaderServes)
+}
+
+// setConfig shows the list of servers to clients.
+func (s *Server) setConfig(text string, version int64) {
+	if text == "" {
+		return
+	}
+	if err := s.store.Ensure(tree.ConfigPath); err != nil {
+		s.fail(err)
+		return
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.tree.SetConfig(text, jute.Zxid(version), time.Now().UnixMilli()) {
+		s.store.Applied(1, s.tree.LastZxid(), func(b []byte) []byte { return tree.AppendCounts(b, s.tree.Counts()) })
+	}
 }
 
 // resetSessions makes the sessions known those of the tree.

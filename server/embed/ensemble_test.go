@@ -51,6 +51,16 @@ func TestEnsembleServes(t *testing.T) {
 		}
 		c.ok(jute.OpCreate, create("/base/seq-", "", jute.FlagEphemeralSequential))
 	}
+	for i, c := range clients {
+		d := c.ok(jute.OpGetData, read("/zookeeper/config", false))
+		text := string(d.Buffer())
+		var st jute.Stat
+		st.Decode(d)
+		const want = "server.1=server1:2888:3888:participant\nserver.2=server2:2888:3888:participant\nserver.3=server3:2888:3888:participant\nserver.4=server4:2888:3888:observer\nversion=0"
+		if text != want || st.Version != -1 || st.Mzxid != 0 {
+			t.Errorf("server %d: /zookeeper/config is %q, %+v", i+1, text, st)
+		}
+	}
 	g.same()
 	for _, c := range clients[1:] {
 		if rep := c.call(jute.OpCloseSession, nil); rep.Err != jute.CodeOk {

@@ -84,7 +84,9 @@ func (m machine) Follow(t quorum.Term) error {
 
 func (m machine) begin(role server.Role, t quorum.Term) {
 	m.showRole(role)
-	m.server.Begin(server.Term{Role: role, Ensemble: ensemble{t}, Zxid: jute.Zxid(t.Epoch() << 32)})
+	m.server.Begin(server.Term{
+		Role: role, Ensemble: ensemble{t}, Zxid: jute.Zxid(t.Epoch() << 32), Config: m.members.String(), ConfigVersion: m.members.Version(),
+	})
 	m.log.Info("serving clients", "role", role.String(), "epoch", t.Epoch(), "leader", t.Leader(), "zxid", m.server.LastProcessedZxid())
 }
 

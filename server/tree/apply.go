@@ -218,6 +218,25 @@ func (t *Tree) delete(path string, zxid jute.Zxid, ev Events) jute.Code {
 	return jute.CodeOk
 }
 
+// SetConfig makes the list of servers the content of /zookeeper/config, and reports whether that is a change. It
+// is no transaction: every server of an ensemble has its own list, and the node counts in no digest. (Java:
+// ZKDatabase.initConfigInZKDatabase)
+func (t *Tree) SetConfig(text string, version jute.Zxid, now int64) bool {
+	r := t.store.Find(ConfigPath)
+	if r == NoRef || string(t.store.Data(r)) == text {
+		return false
+	}
+	data := []byte(text)
+	diff := int64(len(data) - len(t.store.Data(r)))
+	n := t.store.Edit(r)
+	t.store.SetData(r, data)
+	n.DataCRC = DataCRC(ConfigPath, data)
+	n.Stat.Mzxid, n.Stat.Mtime, n.Stat.Version = version, now, -1
+	t.restat(ConfigPath, n)
+	t.counts.DataBytes += diff
+	return true
+}
+
 func (t *Tree) setData(h *jute.TxnHeader, txn *jute.Txn, ev Events, res *Result) {
 	r := t.store.Find(txn.Path)
 	if r == NoRef {
