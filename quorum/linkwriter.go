@@ -167,10 +167,14 @@ func (l *leaderLink) flush() error {
 	return err
 }
 
-// take moves what is in the mailbox, and then the marks, to the Outbox. It is false when the link has
-// ended.
+// take moves the marks and what is in the mailbox to the Outbox. The marks are read first: a step of the core
+// queues its control packets before its marks are published, so no COMMIT gets ahead of a SYNC that came
+// before it. It is false when the link has ended.
 func (l *leaderLink) take() (bool, error) {
 	w, m := &l.writer, &l.mailbox
+	logged := l.t.logged.Load()
+	committed := jute.Zxid(l.t.committed.Load()) // before proposed, which is never less
+	w.seen = zab.Marks{Proposed: jute.Zxid(l.t.proposed.Load()), Committed: committed}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -189,10 +193,8 @@ func (l *leaderLink) take() (bool, error) {
 	}
 	clear(m.controls)
 	m.controls = m.controls[:0]
-	committed := jute.Zxid(l.t.committed.Load()) // before proposed, which is never less
-	w.seen = zab.Marks{Proposed: jute.Zxid(l.t.proposed.Load()), Committed: committed}
 	w.out.Advance(w.seen)
-	w.logged, w.source.stalled = l.t.logged.Load(), false
+	w.logged, w.source.stalled = logged, false
 	return true, nil
 }
 

@@ -1,6 +1,7 @@
 package zab
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -132,7 +133,10 @@ func Describe(p *jute.QuorumPacket) string {
 	if p.Zxid == -1 {
 		s = fmt.Sprintf("%s(-1)", p.Type)
 	}
-	if len(p.Data) > 0 {
+	switch {
+	case p.Type == jute.PacketAckEpoch && len(p.Data) == 4:
+		s += fmt.Sprintf(" current %d", int32(binary.BigEndian.Uint32(p.Data)))
+	case len(p.Data) > 0:
 		s += fmt.Sprintf(" %d bytes", len(p.Data))
 	}
 	return s

@@ -140,7 +140,7 @@ func (l *Leader) answerSyncs() {
 			p := l.byLink[s.link]
 			p.syncs--
 			// Not behind later commits: the learner's client may have sent more since.
-			l.sendBehind(p, jute.QuorumPacket{Type: jute.PacketSync}, Marks{Proposed: s.after, Committed: s.after})
+			l.sendBehind(p, jute.QuorumPacket{Type: jute.PacketSync}, Marks{Committed: s.after})
 		case s.link == 0 && s.after <= l.applied:
 			a := l.add()
 			a.Kind, a.Tag = Synced, s.tag

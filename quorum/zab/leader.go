@@ -194,8 +194,11 @@ func (l *Leader) giveUp(reason string) {
 	a.Kind, a.Reason = GiveUp, reason
 }
 
-// send queues a control packet behind everything proposed and committed so far.
-func (l *Leader) send(p *peer, q jute.QuorumPacket) { l.sendBehind(p, q, l.marks) }
+// send queues a control packet behind everything committed so far. What is proposed doesn't matter: later
+// COMMITs wait for a control packet, and would gather while a long backlog of proposals goes out.
+func (l *Leader) send(p *peer, q jute.QuorumPacket) {
+	l.sendBehind(p, q, Marks{Committed: l.marks.Committed})
+}
 
 func (l *Leader) sendBehind(p *peer, q jute.QuorumPacket, barrier Marks) {
 	a := l.add()

@@ -23,7 +23,8 @@ func (l *Leader) Tick() {
 	}
 	for _, p := range l.peers {
 		if p.state >= peerSyncing {
-			l.send(p, jute.QuorumPacket{Type: jute.PacketPing, Zxid: l.marks.Proposed})
+			// It vouches for nothing.
+			l.sendBehind(p, jute.QuorumPacket{Type: jute.PacketPing, Zxid: l.marks.Proposed}, Marks{})
 		}
 	}
 }

@@ -128,7 +128,7 @@ func (o *Outbox) Next(r Reader) (jute.QuorumPacket, What, error) {
 	if o.waiting {
 		return jute.QuorumPacket{}, ASnapshot, nil
 	}
-	if o.head < len(o.queue) && !o.halfPair() {
+	if o.head < len(o.queue) {
 		b := o.queue[o.head].barrier
 		switch {
 		case o.covers(b):
@@ -143,11 +143,6 @@ func (o *Outbox) Next(r Reader) (jute.QuorumPacket, What, error) {
 		return p, APacket, nil
 	}
 	return o.proposal(r)
-}
-
-// halfPair reports if the COMMIT of a PROPOSAL of the history is due: nothing comes between them.
-func (o *Outbox) halfPair() bool {
-	return o.sent.Proposed > o.sent.Committed && o.sent.Proposed <= o.sync.UpTo
 }
 
 // begin gives the header of the sync.

@@ -130,6 +130,88 @@ func randomOutbox(r *rand.Rand) error {
 	return nil
 }
 
+// TestOutboxQueue: control packets are bounded, one PING waits at most, and nothing is lost as the queue moves on.
+func TestOutboxQueue(t *testing.T) {
+	var o Outbox
+	o.Start(Sync{Mode: Diff}, 1)
+	ping, answer := jute.QuorumPacket{Type: jute.PacketPing}, jute.QuorumPacket{Type: jute.PacketRevalidate}
+	log := &memLog{}
+	queue := func(p *jute.QuorumPacket) {
+		t.Helper()
+		if err := o.Queue(*p, Marks{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take := func() (jute.PacketType, bool) {
+		t.Helper()
+		p, what, err := o.Next(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Type, what == APacket
+	}
+	take() // the header
+	for round := range 1000 {
+		pings, answers := 0, 0
+		for range 1 + round%7 {
+			queue(&answer)
+			queue(&ping)
+		}
+		for range round % 7 {
+			if p, _ := take(); p == jute.PacketPing {
+				queue(&ping)
+				break
+			}
+		}
+		queue(&ping)
+		for p, ok := take(); ok; p, ok = take() {
+			if p == jute.PacketPing {
+				pings++
+			} else {
+				answers++
+			}
+		}
+		if pings != 1 || answers < round%7 {
+			t.Fatalf("round %d: %d PINGs, %d others", round, pings, answers)
+		}
+	}
+	for range ControlPacketsMax {
+		queue(&answer)
+	}
+	if err := o.Queue(answer, Marks{}); err != ErrOutboxFull {
+		t.Errorf("one more than fits: %v", err)
+	}
+}
+
+// TestOutboxHole: a log with a hole ends the link, and nothing behind the hole is sent. (ZOOKEEPER-4925)
+func TestOutboxHole(t *testing.T) {
+	var o Outbox
+	o.Start(Sync{Mode: Diff, From: firstOf(1), UpTo: firstOf(1) + 3}, 1)
+	log := &memLog{entries: entries("1:1,1:3")}
+	for range 3 {
+		if _, what, err := o.Next(log); what != APacket || err != nil {
+			t.Fatal(what, err)
+		}
+	}
+	if p, what, err := o.Next(log); err == nil {
+		t.Errorf("%s sent, %v", Describe(&p), what)
+	}
+}
+
+func TestFollows(t *testing.T) {
+	for _, c := range []struct {
+		last, z string
+		want    bool
+	}{
+		{"0:0", "1:1", true}, {"1:1", "1:2", true}, {"1:5", "2:1", true}, {"1:5", "4:1", true}, {"2:0", "2:1", true}, {"1:0xfffffffe", "2:1", true},
+		{"1:1", "1:1", false}, {"1:1", "1:3", false}, {"1:5", "2:2", false}, {"1:5", "2:0", false}, {"1:0xffffffff", "2:0", false}, {"2:1", "1:2", false},
+	} {
+		if got := follows(zxid(c.last), zxid(c.z)); got != c.want {
+			t.Errorf("%s behind %s: %v", c.z, c.last, got)
+		}
+	}
+}
+
 // TestDecideRandom lets random leaders of a few epochs write histories, of which only a prefix reaches each of the
 // servers, and syncs a learner with a leader that it may follow. The learner must end with the leader's history.
 func TestDecideRandom(t *testing.T) {
