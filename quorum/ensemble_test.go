@@ -514,6 +514,44 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
+// TestSyncsOnTheWay asks for syncs between writes, many at once, at every server: each is answered, once, with
+// everything before it applied.
+func TestSyncsOnTheWay(t *testing.T) {
+	bubble(t, 3, 1, func(e *ensemble) {
+		e.startAll()
+		e.leader()
+		for _, n := range e.nodes {
+			n.log.delay = 20 * time.Millisecond
+		}
+		for _, n := range e.nodes {
+			var tags, answers []chan error
+			for i := range 100 {
+				answer, err := n.server.write(memKey{jute.SessionID(n.sid), int32(i)}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tag := make(chan error, 1)
+				if err := n.server.term.Sync(&jute.ForwardedRequest{Type: jute.OpSync}, nil, tag); err != nil {
+					t.Fatal(err)
+				}
+				if tags, answers = append(tags, tag), append(answers, answer); i%10 == 0 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			for i, tag := range tags {
+				if err := <-tag; err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case <-answers[i]:
+				default:
+					t.Errorf("server %d: sync %d was answered before the write before it", n.sid, i)
+				}
+			}
+		}
+	})
+}
+
 // TestCrowded fills a leader with more proposals than it may hold while it has no quorum for them, from
 // clients of its own and of a learner: nothing stops for good.
 func TestCrowded(t *testing.T) {

@@ -232,7 +232,9 @@ type memServer struct {
 	touched []jute.SessionTimeout
 	sees    map[jute.SessionID]Link // sessions the leader was told of
 	answers chan jute.RevalidateAnswer
-	count   bool // keep no txns, count them
+	count   bool // keep no txns
+	applies func(n int)
+	logged  func() jute.Zxid
 
 	proposing sync.Mutex // taken before mu
 	change    *sync.Cond
@@ -244,7 +246,7 @@ type memKey struct {
 }
 
 func newMemServer(l *memLog) *memServer {
-	s := &memServer{log: l, waiting: map[memKey]chan error{}, sees: map[jute.SessionID]Link{}, answers: make(chan jute.RevalidateAnswer, 16)}
+	s := &memServer{log: l, logged: l.LastLogged, waiting: map[memKey]chan error{}, sees: map[jute.SessionID]Link{}, answers: make(chan jute.RevalidateAnswer, 16)}
 	s.change = sync.NewCond(&s.mu)
 	return s
 }
@@ -263,8 +265,11 @@ func txnKey(b []byte) memKey {
 func (s *memServer) Applied() jute.Zxid { s.mu.Lock(); defer s.mu.Unlock(); return s.applied }
 
 func (s *memServer) Apply(entries []Entry) {
-	if last := entries[len(entries)-1].Zxid; last > s.log.LastLogged() {
+	if last := entries[len(entries)-1].Zxid; last > s.logged() {
 		panic("applied before it is durable (I8)")
+	}
+	if s.applies != nil {
+		s.applies(len(entries))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -300,7 +305,7 @@ func (s *memServer) begin(t Term, next jute.Zxid) error {
 }
 
 func (s *memServer) Lead(t Term) error {
-	if applied, logged := s.Applied(), s.log.LastLogged(); applied != logged {
+	if applied, logged := s.Applied(), s.logged(); applied != logged {
 		panic(fmt.Sprintf("leads with %v applied of %v", applied, logged))
 	}
 	return s.begin(t, jute.NewZxid(uint32(t.Epoch()), 0))

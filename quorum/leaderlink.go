@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,6 +111,7 @@ func (t *leaderTerm) connected(l *leaderLink) bool {
 	t.p.log.Info("learner connected", "sid", l.sid, "peer", l.conn.RemoteAddr())
 	l.id = t.p.nextLink()
 	t.links[l.id] = l
+	t.list = append(t.list, l)
 	t.core.Connected(l.id)
 	t.core.Received(l.id, &l.packets[0])
 	t.act(nil)
@@ -120,12 +122,10 @@ func (t *leaderTerm) connected(l *leaderLink) bool {
 func (t *leaderTerm) gone(l *leaderLink, err error) {
 	t.mu.Lock()
 	_, open := t.links[l.id]
-	delete(t.links, l.id)
+	t.hangUp(l.id)
 	t.core.Gone(l.id)
 	t.act(nil)
 	t.mu.Unlock()
-	l.mailbox.close()
-	l.requests.close()
 	if open && t.ctx.Err() == nil {
 		t.p.log.Info("learner gone", "sid", l.sid, "err", err)
 	}
@@ -135,6 +135,7 @@ func (t *leaderTerm) gone(l *leaderLink, err error) {
 func (t *leaderTerm) hangUp(id zab.Link) {
 	if l := t.links[id]; l != nil {
 		delete(t.links, id)
+		t.list = slices.DeleteFunc(t.list, func(other *leaderLink) bool { return other == l })
 		_ = l.conn.Close()
 		l.mailbox.close()
 		l.requests.close()

@@ -31,10 +31,10 @@ type leaderTerm struct {
 	// time.
 	main chan zab.Action
 
-	mu       sync.Mutex
-	core     *zab.Leader
-	links    map[zab.Link]*leaderLink
-	nextLink zab.Link
+	mu    sync.Mutex
+	core  *zab.Leader
+	links map[zab.Link]*leaderLink
+	list  []*leaderLink // the same links
 
 	// The core's marks, written under mu, read by the links' writers.
 	proposed, committed atomic.Int64
@@ -177,7 +177,8 @@ func (t *leaderTerm) act(deliver []zab.Action) []zab.Action {
 		case zab.Deliver:
 			deliver = append(deliver, *a)
 		case zab.Synced:
-			t.apply.after(0, func() error { t.p.d.StateMachine.Synced(a.Tag); return nil })
+			tag := a.Tag // the action's place is used again
+			t.apply.after(0, func() error { t.p.d.StateMachine.Synced(tag); return nil })
 		case zab.StartSync:
 			t.startSync(a)
 		case zab.Close:
@@ -214,7 +215,7 @@ func (t *leaderTerm) publish() {
 	} else if !committed {
 		return
 	}
-	for _, l := range t.links {
+	for _, l := range t.list {
 		l.wakeUp()
 	}
 }
@@ -237,7 +238,7 @@ func (t *leaderTerm) durable(z jute.Zxid) {
 	t.core.Logged(z)
 	t.act(nil)
 	t.logged.Store(int64(z))
-	for _, l := range t.links {
+	for _, l := range t.list {
 		if l.stalled.Load() {
 			l.wakeUp() // a proposal too large for the tail is sent from the log
 		}
