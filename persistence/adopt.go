@@ -58,9 +58,13 @@ func (r *Recovered) NewSide() (*State, error) {
 	return s, nil
 }
 
-// Discard closes a side store and removes its folder.
+// Discard closes a side store and removes its folder. After a failure of the log it stays: the log may name it.
 func (r *Recovered) Discard(side *State) error {
-	return errors.Join(side.Close(), r.remove(side.o.Dir))
+	err := side.Close()
+	if failed := r.Log.fail.get(); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return errors.Join(err, r.remove(side.o.Dir))
 }
 
 // Adopt makes a side store the state that counts, as of base: the log begins anew after base, which is no

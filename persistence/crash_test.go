@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -30,7 +31,19 @@ type crashed struct {
 
 func newCrashes() (*crashes, vfs.FS) {
 	c := &crashes{fs: vfs.NewCrashableMem()}
-	return c, errorfs.Wrap(c.fs, c)
+	return c, lockFS{errorfs.Wrap(c.fs, c), &c.mu}
+}
+
+// lockFS keeps MemFS.Lock, which takes its read lock twice, from meeting a clone.
+type lockFS struct {
+	vfs.FS
+	mu *sync.Mutex
+}
+
+func (fs lockFS) Lock(name string) (io.Closer, error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.FS.Lock(name)
 }
 
 // at begins to cut, or says that a stage was reached: what it promises holds from here on.

@@ -28,6 +28,14 @@ func (s *Server) Replace(install func(swapped func()) (logged jute.Zxid, err err
 	return s.closeOrphans()
 }
 
+// Install is Replace for a server that serves nobody: a learner that gets the whole tree from its leader before
+// its term begins.
+func (s *Server) Install(install func(swapped func()) error) error {
+	s.prepMu.Lock()
+	defer s.prepMu.Unlock()
+	return install(func() { s.swapped() })
+}
+
 func (s *Server) replace(install func(func()) (jute.Zxid, error)) (lost []*conn, err error) {
 	s.prepMu.Lock()
 	defer s.prepMu.Unlock()

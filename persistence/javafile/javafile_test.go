@@ -33,7 +33,13 @@ type content struct {
 
 func read(r io.Reader, o ReadOptions) (*content, error) {
 	c := &content{}
-	t, err := ReadSnapshot(r, o, Visitor{
+	t, err := ReadSnapshot(r, o, c.visitor())
+	c.trailer = t
+	return c, err
+}
+
+func (c *content) visitor() Visitor {
+	return Visitor{
 		Session: func(s *jute.SnapshotSession) error { c.sessions = append(c.sessions, *s); return nil },
 		ACL:     func(a *jute.SnapshotACL) error { c.acls = append(c.acls, *a); return nil },
 		Node: func(n *jute.SnapshotNode) error {
@@ -42,9 +48,7 @@ func read(r io.Reader, o ReadOptions) (*content, error) {
 			c.nodes = append(c.nodes, v)
 			return nil
 		},
-	})
-	c.trailer = t
-	return c, err
+	}
 }
 
 func (c *content) Counts() (sessions, acls int) { return len(c.sessions), len(c.acls) }

@@ -3,6 +3,7 @@ package javafile
 import (
 	"errors"
 	"fmt"
+	"hash/adler32"
 	"io"
 	"strings"
 
@@ -53,6 +54,22 @@ func ReadSnapshot(r io.Reader, o ReadOptions, v Visitor) (Trailer, error) {
 	return t, nil
 }
 
+// ReadTree reads the tree that a leader sends after SNAP (LearnerHandler, ZKDatabase.serializeSnapshot): what
+// is in a snapshot between its header and its seals. It reads no byte behind it, and little at a time, so r
+// should have a buffer. Errors are those of ReadSnapshot.
+func ReadTree(r io.Reader, o ReadOptions, v Visitor) error {
+	if o.BytesMax <= 0 {
+		o.BytesMax = 2 * jute.MaxBufferDefault
+	}
+	s := &reader{o: o, v: v}
+	s.w.init(r)
+	s.w.exact = true
+	if err := s.tree(); err != nil {
+		return s.wrap(err)
+	}
+	return nil
+}
+
 // damage is what is wrong with the bytes of a file.
 type damage string
 
@@ -87,22 +104,28 @@ func (s *reader) read(r io.Reader) (Trailer, error) {
 		return Trailer{}, err
 	}
 	s.w.init(plain)
+	s.w.adler = adler32.New()
 	if err := s.header(); err != nil {
 		return Trailer{}, err
 	}
-	if err := s.sessions(); err != nil {
-		return Trailer{}, err
-	}
-	if err := s.acls(); err != nil {
-		return Trailer{}, err
-	}
-	if err := s.nodes(); err != nil {
+	if err := s.tree(); err != nil {
 		return Trailer{}, err
 	}
 	if err := s.seal(); err != nil {
 		return Trailer{}, err
 	}
 	return s.trailer()
+}
+
+// tree reads sessions, ACL lists and nodes.
+func (s *reader) tree() error {
+	if err := s.sessions(); err != nil {
+		return err
+	}
+	if err := s.acls(); err != nil {
+		return err
+	}
+	return s.nodes()
 }
 
 // decode hands the next n bytes to a record's decoder.

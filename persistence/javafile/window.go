@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash"
-	"hash/adler32"
 	"io"
 )
 
@@ -18,11 +17,12 @@ type window struct {
 	buf        []byte
 	start, end int // what was read and not taken yet
 	offset     int64
-	adler      hash.Hash32
+	exact      bool        // what is behind the bytes asked for is not read
+	adler      hash.Hash32 // nil without a checksum
 }
 
 func (w *window) init(r io.Reader) {
-	*w = window{r: r, buf: make([]byte, windowBytes), adler: adler32.New()}
+	*w = window{r: r, buf: make([]byte, windowBytes)}
 }
 
 // peek gives the next n bytes, valid until the next call.
@@ -47,7 +47,9 @@ func (w *window) int32At(at int) (int, error) {
 
 // take moves on by n bytes that were peeked at.
 func (w *window) take(n int) {
-	_, _ = w.adler.Write(w.buf[w.start : w.start+n]) // never fails
+	if w.adler != nil {
+		_, _ = w.adler.Write(w.buf[w.start : w.start+n]) // never fails
+	}
 	w.skip(n)
 }
 
@@ -75,7 +77,11 @@ func (w *window) fill(n int) error {
 		if w.end == len(w.buf) {
 			w.makeRoom()
 		}
-		k, err := w.r.Read(w.buf[w.end:])
+		to := len(w.buf)
+		if w.exact {
+			to = min(to, w.start+n)
+		}
+		k, err := w.r.Read(w.buf[w.end:to])
 		w.end += k
 		switch {
 		case w.end-w.start >= n:

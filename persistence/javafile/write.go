@@ -27,8 +27,11 @@ const (
 	SessionBytes = 12
 	// NodeBytes is what a node takes besides the bytes of its path and of its data.
 	NodeBytes = 4 + 4 + 8 + jute.StatPersistedBytes
-	// fixedBytes are the header, two counts, the path that ends the nodes, and the first seal.
-	fixedBytes = jute.FileHeaderBytes + 4 + 4 + 4 + len(jute.SnapshotEnd) + jute.SnapshotSealBytes
+	// TreeBytes is what a tree takes besides its sessions, ACL lists and nodes: two counts, and the path
+	// that ends the nodes.
+	TreeBytes = 4 + 4 + 4 + len(jute.SnapshotEnd)
+	// fixedBytes are the header, the same, and the first seal.
+	fixedBytes = jute.FileHeaderBytes + TreeBytes + jute.SnapshotSealBytes
 )
 
 // Size is the size of a snapshot without its sessions, ACL lists and nodes.
@@ -50,7 +53,22 @@ const writeBytes = 64 << 10
 // the source and of w are passed on.
 func WriteSnapshot(w io.Writer, src Source) (int64, error) {
 	s := &writer{w: w, adler: adler32.New()}
-	err := s.write(src)
+	h := jute.FileHeader{Magic: jute.SnapshotMagic, Version: jute.FileVersion, DBID: -1}
+	s.buf = h.Append(s.buf)
+	err := s.tree(src)
+	if err == nil {
+		err = s.trailer(src.Trailer())
+	}
+	return s.written, err
+}
+
+// WriteTree writes what a leader sends after SNAP: see ReadTree. It gives the number of bytes written.
+func WriteTree(w io.Writer, src Source) (int64, error) {
+	s := &writer{w: w}
+	err := s.tree(src)
+	if err == nil {
+		err = s.flush()
+	}
 	return s.written, err
 }
 
@@ -58,14 +76,14 @@ func WriteSnapshot(w io.Writer, src Source) (int64, error) {
 type writer struct {
 	w       io.Writer
 	buf     []byte      // not written yet
-	adler   hash.Hash32 // of all before buf
+	adler   hash.Hash32 // of all before buf; nil without seals
 	written int64
 }
 
-func (s *writer) write(src Source) error {
+// tree writes sessions, ACL lists and nodes.
+func (s *writer) tree(src Source) error {
 	sessions, acls := src.Counts()
-	h := jute.FileHeader{Magic: jute.SnapshotMagic, Version: jute.FileVersion, DBID: -1}
-	s.buf = jute.AppendInt32(h.Append(s.buf), int32(sessions))
+	s.buf = jute.AppendInt32(s.buf, int32(sessions))
 	n := 0
 	err := src.EachSession(func(ses *jute.SnapshotSession) error {
 		n++
@@ -99,7 +117,7 @@ func (s *writer) write(src Source) error {
 		return err
 	}
 	s.buf = jute.AppendString(s.buf, jute.SnapshotEnd)
-	return s.trailer(src.Trailer())
+	return nil
 }
 
 func announced(what string, want, got int) error {
@@ -146,7 +164,9 @@ func (s *writer) flushFull() error {
 }
 
 func (s *writer) flush() error {
-	_, _ = s.adler.Write(s.buf) // never fails
+	if s.adler != nil {
+		_, _ = s.adler.Write(s.buf) // never fails
+	}
 	n, err := s.w.Write(s.buf)
 	s.written += int64(n)
 	s.buf = s.buf[:0]

@@ -131,6 +131,9 @@ func (v *Snapshot) Java(digest, lastZxid bool) (*JavaSnapshot, error) {
 // Size is the number of bytes of the file.
 func (j *JavaSnapshot) Size() int64 { return j.size }
 
+// TreeSize is the number of bytes of the tree alone, as a leader sends it (javafile.WriteTree).
+func (j *JavaSnapshot) TreeSize() int64 { return j.size - j.trailer.Size() + int64(javafile.TreeBytes) }
+
 // Counts implements javafile.Source.
 func (j *JavaSnapshot) Counts() (sessions, acls int) { return j.sessions, j.acls }
 

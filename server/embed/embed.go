@@ -460,11 +460,11 @@ func (n *Node) close() error {
 		return nil
 	default:
 	}
+	if n.purger != nil {
+		n.purger.Close() // before the log
+	}
 	err := n.stores.Log.Close() // all that was proposed is applied when this returns
 	err = errors.Join(err, n.nodes.Close())
-	if n.purger != nil {
-		n.purger.Close()
-	}
 	n.log.Info("closed", "zxid", n.server.LastProcessedZxid())
 	return errors.Join(err, n.stores.Close())
 }

@@ -1,7 +1,6 @@
 package embed
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -116,9 +115,18 @@ func (m machine) Revalidated(session jute.SessionID, valid bool) {
 	m.server.Revalidated(session, valid)
 }
 
-// errNoSnapshots answers for trees as a whole, which are not sent or received yet.
-var errNoSnapshots = errors.New("embed: a whole tree can't go from server to server yet")
+func (m machine) OpenSnapshot() (quorum.Snapshot, error) {
+	s, err := m.openSnap()
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
 
-func (m machine) OpenSnapshot() (quorum.Snapshot, error) { return nil, errNoSnapshots }
-
-func (m machine) Receive(io.Reader, jute.Zxid) (quorum.Incoming, error) { return nil, errNoSnapshots }
+func (m machine) Receive(r io.Reader, zxid jute.Zxid) (quorum.Incoming, error) {
+	in, err := m.receive(r, zxid)
+	if err != nil {
+		return nil, err
+	}
+	return in, nil
+}

@@ -23,6 +23,24 @@ type whole struct {
 // Snapshot gives the tree as it is now, in the format of Java's snapshot files (admin.Snapshots). It stops
 // no write, and holds nothing of the tree in memory. While the stream is open the disk keeps what it shows.
 func (n *Node) Snapshot(ctx context.Context) (admin.SnapshotStream, error) {
+	t, err := n.openTree(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &snapshotStream{t}, nil
+}
+
+// openSnap gives the tree as it is now, as a leader sends it to a learner. What holds for Snapshot holds for
+// it as well.
+func (n *Node) openSnap() (*snapStream, error) {
+	t, err := n.openTree(n.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &snapStream{t}, nil
+}
+
+func (n *Node) openTree(ctx context.Context) (*treeStream, error) {
 	n.whole.mu.Lock()
 	defer n.whole.mu.Unlock()
 	if n.whole.closed {
@@ -39,36 +57,36 @@ func (n *Node) Snapshot(ctx context.Context) (admin.SnapshotStream, error) {
 		return nil, fmt.Errorf("embed: snapshot: %w", err)
 	}
 	n.whole.readers.Add(1)
-	return &snapshotStream{n: n, ctx: ctx, java: java, readers: n.whole.readers, began: began}, nil
+	return &treeStream{n: n, ctx: ctx, java: java, readers: n.whole.readers, began: began}, nil
 }
 
-// snapshotStream implements admin.SnapshotStream.
-type snapshotStream struct {
+// treeStream is a tree on its way out.
+type treeStream struct {
 	n       *Node
 	ctx     context.Context
 	java    *nodestore.JavaSnapshot
 	readers *sync.WaitGroup
 	began   time.Time
-	err     error // of WriteTo
+	written int64
+	err     error // of the writing
 	closed  bool
 }
 
-func (s *snapshotStream) Zxid() jute.Zxid { return s.java.Trailer().LastZxid }
-func (s *snapshotStream) Size() int64     { return s.java.Size() }
+// Zxid is where the tree is.
+func (s *treeStream) Zxid() jute.Zxid { return s.java.Trailer().LastZxid }
 
-// WriteTo implements io.WriterTo.
-func (s *snapshotStream) WriteTo(w io.Writer) (int64, error) {
-	written, err := javafile.WriteSnapshot(endingWriter{s, w}, s.java)
-	if err == nil && written != s.Size() {
-		err = fmt.Errorf("embed: snapshot at %v: %d bytes announced, %d written", s.Zxid(), s.Size(), written)
+// write runs one of the forms; size is what it comes to.
+func (s *treeStream) write(w io.Writer, size int64, form func(io.Writer, javafile.Source) (int64, error)) (int64, error) {
+	s.written, s.err = form(endingWriter{s, w}, s.java)
+	if s.err == nil && s.written != size {
+		s.err = fmt.Errorf("embed: snapshot at %v: %d bytes announced, %d written", s.Zxid(), size, s.written)
 	}
-	s.err = err
-	return written, err
+	return s.written, s.err
 }
 
 // endingWriter ends a stream whose reader is gone, or whose server closes.
 type endingWriter struct {
-	s *snapshotStream
+	s *treeStream
 	w io.Writer
 }
 
@@ -82,7 +100,8 @@ func (e endingWriter) Write(b []byte) (int, error) {
 	return e.w.Write(b)
 }
 
-func (s *snapshotStream) Close() error {
+// Close lets go of the tree. More than once does no harm.
+func (s *treeStream) Close() error {
 	if s.closed {
 		return s.err
 	}
@@ -92,7 +111,28 @@ func (s *snapshotStream) Close() error {
 	}
 	s.readers.Done()
 	if s.err == nil {
-		s.n.log.Info("snapshot read", "zxid", s.Zxid(), "bytes", s.Size(), "ms", time.Since(s.began).Milliseconds())
+		s.n.log.Info("snapshot read", "zxid", s.Zxid(), "bytes", s.written, "ms", time.Since(s.began).Milliseconds())
 	}
 	return s.err
+}
+
+// snapshotStream implements admin.SnapshotStream.
+type snapshotStream struct{ *treeStream }
+
+func (s *snapshotStream) Size() int64 { return s.java.Size() }
+
+// WriteTo implements io.WriterTo.
+func (s *snapshotStream) WriteTo(w io.Writer) (int64, error) {
+	return s.write(w, s.Size(), javafile.WriteSnapshot)
+}
+
+// snapStream implements quorum.Snapshot.
+type snapStream struct{ *treeStream }
+
+// Bytes is the length on the wire.
+func (s *snapStream) Bytes() int64 { return s.java.TreeSize() }
+
+// WriteTo implements io.WriterTo.
+func (s *snapStream) WriteTo(w io.Writer) (int64, error) {
+	return s.write(w, s.Bytes(), javafile.WriteTree)
 }
