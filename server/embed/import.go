@@ -18,6 +18,7 @@ import (
 	"zk/persistence"
 	"zk/persistence/javafile"
 	"zk/persistence/nodestore"
+	"zk/quorum/verifier"
 	"zk/server/tree"
 )
 
@@ -45,7 +46,7 @@ type ImportReport struct {
 	// DigestChecks is how often the tree was compared with a digest of Java's, DigestMismatches how often it
 	// differed, which Java logs and tolerates, too.
 	DigestChecks, DigestMismatches int
-	Notes                          []string // what was repaired
+	Notes                          []string // what was repaired, and what looks wrong
 	Kept                           []string // Java's folders as they are named now
 	Took                           time.Duration
 }
@@ -179,7 +180,7 @@ func (m *importer) build() (err error) {
 		m.log.Warn("a snapshot of Java can't be loaded, an older one was", "err", s)
 	}
 	for _, note := range r.Notes {
-		m.log.Warn("repaired in the import", "text", note)
+		m.log.Warn("import", "text", note)
 	}
 	m.log.Info("imported", "snapshot", r.Snapshot, "snapshot_zxid", r.SnapshotZxid, "txns", r.Txns, "txns_not_in_tree", r.Tail, "zxid", r.LastZxid, "znodes", r.Znodes,
 		"sessions", r.Sessions, "accepted_epoch", r.AcceptedEpoch, "current_epoch", r.CurrentEpoch, "digests_compared", r.DigestChecks,
@@ -246,7 +247,7 @@ func (m *importer) fill(b *persistence.Building) (o persistence.Origin, err erro
 		return o, m.refuse(err, "", "the epochs can't be taken over")
 	}
 	m.report.AcceptedEpoch, m.report.CurrentEpoch = epochs.Accepted, epochs.Current
-	m.report.Notes = append(m.report.Notes, epochs.Notes...)
+	m.report.Notes = append(append(m.report.Notes, epochs.Notes...), m.members()...)
 	after, err := m.folder.Stamp()
 	if err != nil {
 		return o, err
@@ -262,6 +263,20 @@ func (m *importer) fill(b *persistence.Building) (o persistence.Origin, err erro
 		}
 	}
 	return o, nil
+}
+
+// members holds the list of servers of zoo.cfg, or of the dynamic file it names, against the one in the tree.
+func (m *importer) members() []string {
+	r := m.tree.Find(tree.ConfigPath)
+	if r == tree.NoRef || !m.cfg.Distributed() {
+		return nil
+	}
+	list, err := verifier.Parse(string(m.tree.Data(r)))
+	if err != nil || list.Version() < m.cfg.Members.Version() || list.SameServers(m.cfg.Members) {
+		return nil // none was written yet, or an older one
+	}
+	return []string{fmt.Sprintf("the list of servers in %s (version %x) is not the one in %s (version %x): is it the right file?",
+		m.cfg.Path, m.cfg.Members.Version(), tree.ConfigPath, list.Version())}
 }
 
 // explain says what to do about an error in the logs.

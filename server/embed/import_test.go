@@ -714,7 +714,9 @@ func TestImportTail(t *testing.T) {
 	r.cfg.Members = newGroup(t, 3, 0).members
 	r.cfg.ServerID = 1
 	const last = goldenZxid + 1500
-	if rep := r.mustImport(embed.ImportOptions{}); rep.Txns != 1502 || rep.Tail != 1000 || rep.LastZxid != last {
+	rep := r.mustImport(embed.ImportOptions{})
+	if rep.Txns != 1502 || rep.Tail != 1000 || rep.LastZxid != last || len(rep.Notes) != 1 ||
+		!strings.Contains(rep.Notes[0], "(version 0) is not the one in /zookeeper/config (version 100000055)") {
 		t.Errorf("%+v", rep)
 	}
 	stores, err := persistence.Open(persistence.Options{DataDir: "/data", FS: r.fs})
