@@ -43,11 +43,12 @@ func (l *Leader) learnerInfo(p *peer, q *jute.QuorumPacket) {
 		return
 	}
 	p.voter = !p.observer && l.o.Quorums.IsVoter(p.sid)
+	p.accepted = int64(q.Zxid.Epoch())
 	l.replaceOlder(p)
 	p.state, p.deadline = peerKnown, 0
 	if l.phase == discovering {
 		// An epoch that any learner has promised itself to is used up.
-		l.epoch = max(l.epoch, int64(q.Zxid.Epoch())+1)
+		l.epoch = max(l.epoch, p.accepted+1)
 		l.discover()
 	} else if l.phase != savingAccepted {
 		l.announce(p)
@@ -106,7 +107,8 @@ func (l *Leader) ackEpoch(p *peer, q *jute.QuorumPacket) {
 		return
 	}
 	p.last = q.Zxid
-	// -1: it had promised itself to this epoch before, and its answer doesn't count.
+	// -1: it had promised itself to this epoch before, perhaps to another leader, and its answer doesn't count;
+	// unless it was to this one, on an earlier link.
 	current := int64(int32(binary.BigEndian.Uint32(q.Data)))
 	p.countsEpoch = current != -1
 	// Who is ahead may have what was committed without us. Once a quorum was found not to be ahead, all
@@ -114,6 +116,11 @@ func (l *Leader) ackEpoch(p *peer, q *jute.QuorumPacket) {
 	if p.countsEpoch && l.phase == electing && (current > l.o.CurrentEpoch || current == l.o.CurrentEpoch && p.last > l.tail) {
 		l.drop(p, fmt.Sprintf("it is ahead of this leader: epoch %d, zxid %s, here epoch %d, zxid %s", current, p.last, l.o.CurrentEpoch, l.tail))
 		return
+	}
+	if p.countsEpoch {
+		l.answered[p.sid] = true
+	} else {
+		p.countsEpoch = l.answered[p.sid] && p.accepted == l.epoch
 	}
 	p.state, p.deadline = peerInTheKnow, 0
 	switch l.phase {

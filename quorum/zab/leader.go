@@ -53,6 +53,9 @@ type Leader struct {
 	peers  []*peer
 	byLink map[Link]*peer
 
+	// answered are the servers whose ACKEPOCH counted, on whichever link.
+	answered map[jute.ServerID]bool
+
 	// marks: Committed is 0 until the term is established. logged is the own ack, applied the last Apply.
 	marks           Marks
 	logged, applied jute.Zxid
@@ -75,7 +78,10 @@ type pendingSync struct {
 // NewLeader begins a leading term. Start is to be called next. The log must be durable as far as History
 // says: it is this server's own vote for its history.
 func NewLeader(o LeaderOptions) *Leader {
-	l := &Leader{o: o, epoch: o.AcceptedEpoch + 1, tail: o.History.LastLogged(), byLink: make(map[Link]*peer)}
+	l := &Leader{
+		o: o, epoch: o.AcceptedEpoch + 1, tail: o.History.LastLogged(),
+		byLink: make(map[Link]*peer), answered: make(map[jute.ServerID]bool),
+	}
 	l.marks.Proposed, l.logged = l.tail, l.tail
 	l.reached = l.reachedBy
 	return l

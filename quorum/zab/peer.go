@@ -31,7 +31,8 @@ type peer struct {
 	state peerState
 	// observer as it said; voter if its votes count in one of the configurations.
 	observer, voter bool
-	// last is its zxid in ACKEPOCH. countsEpoch: its ACKEPOCH is an answer, and it isn't ahead.
+	// accepted is its acceptedEpoch as it came, last its zxid in ACKEPOCH. countsEpoch: its ACKEPOCH is an answer, and it isn't ahead.
+	accepted    int64
 	last        jute.Zxid
 	countsEpoch bool
 	// hasHistory: its ACK of NEWLEADER was for this epoch. upToDate: UPTODATE has been sent; live: it
