@@ -6,6 +6,8 @@
 //	package    drives the server with                 compared with
 //	diff       calls byte by byte                     the same calls to Apache ZooKeeper 3.9.5: replies,
 //	                                                  errors, Stats, zxids, events and their order
+//	conf       configurations of ensembles            what Apache ZooKeeper 3.9.5 makes of them: taken or
+//	                                                  refused, role, client port, list of servers
 //	admin      HTTP requests to the AdminServer, the   the same on Apache ZooKeeper 3.9.5: statuses,
 //	           audit log after one script of writes    heads, bodies; lines
 //	kazoo      Kazoo 2.11.0 (Python): own tests of    Kazoo's API; both pass on Apache ZooKeeper
