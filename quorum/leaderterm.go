@@ -188,7 +188,7 @@ func (t *leaderTerm) act(deliver []zab.Action) []zab.Action {
 			t.stop(&termEnd{a.Reason})
 		case zab.Established:
 			epoch := a.Epoch
-			t.p.electionEpoch(epoch)
+			t.p.election.setPeerEpoch(epoch)
 			t.apply.after(a.Zxid, func() error { return t.serveClients(epoch) })
 		case zab.SaveAcceptedEpoch, zab.SaveCurrentEpoch:
 			t.main <- *a // has room: the core waits for the answer

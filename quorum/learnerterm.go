@@ -261,8 +261,11 @@ func (t *learnerTerm) act() {
 		case zab.Established:
 			epoch := a.Epoch
 			t.epoch.Store(epoch)
-			t.p.electionEpoch(epoch)
-			t.settle()
+			t.p.election.setPeerEpoch(epoch)
+			if err := t.settle(); err != nil {
+				t.stop(t.p.fatal(err))
+				return // and nothing is sent
+			}
 			t.apply.after(a.Zxid, func() error { return t.serveClients(epoch) })
 		case zab.GiveUp:
 			if a.WantSnapshot {
@@ -280,13 +283,18 @@ func (t *learnerTerm) act() {
 
 // settle forgets what was wrong with this server's memory: a leader has given it all of it. A lost memory is
 // marked on disk, and must not be any more before the ACKs that follow go out.
-func (t *learnerTerm) settle() {
+func (t *learnerTerm) settle() error {
 	t.p.wantSnapshot.Store(false)
-	if t.p.lostMemory.Swap(false) && t.p.d.Regained != nil {
+	if !t.p.lostMemory.Load() {
+		return nil
+	}
+	if t.p.d.Regained != nil {
 		if err := t.p.d.Regained(); err != nil {
-			t.stop(t.p.fatal(fmt.Errorf("quorum: regain the memory: %w", err)))
+			return fmt.Errorf("quorum: note that this server has its memory again: %w", err)
 		}
 	}
+	t.p.lostMemory.Store(false)
+	return nil
 }
 
 // keep copies bytes that outlive the packet.

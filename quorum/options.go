@@ -62,7 +62,7 @@ type Options struct {
 	AdmitUnknown bool
 }
 
-// Deps are what a Peer works on. All but Regained and Hooks are needed.
+// Deps are what a Peer works on. All but Forgotten, Regained and Hooks are needed.
 type Deps struct {
 	Log          Log
 	StateMachine StateMachine
@@ -77,8 +77,10 @@ type Deps struct {
 	// election port that can't be opened (*PortError). The Peer has ended its term or is about to; the process
 	// should end.
 	Fatal func(error)
-	// Regained makes durable that a server that had lost its memory (LostMemory and Empty of Options) has it again; nil
-	// where that can't be.
+	// Forgotten makes durable that a server with an empty log (Options.Empty) has lost its memory; nil where
+	// that can't be found.
+	Forgotten func() error
+	// Regained makes durable that a server that had lost its memory has it again; nil where that can't be.
 	Regained func() error
 	// Hooks are told of events, for metrics; the zero value tells nobody.
 	Hooks Hooks

@@ -33,11 +33,10 @@ type Peer struct {
 	// wiped: the election has found that this server's empty log (Options.Empty) is not that of a new ensemble.
 	wiped atomic.Bool
 
-	mu       sync.Mutex
-	term     term // nil while looking
-	looking  time.Time
-	elected  time.Duration // how long the last election took
-	lastTerm int64         // epoch of the last established term
+	mu      sync.Mutex
+	term    term // nil while looking
+	looking time.Time
+	elected time.Duration // how long the last election took
 }
 
 // term is a leaderTerm or a learnerTerm.
@@ -139,7 +138,9 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
 		p.d.Hooks.Looking()
 	}
 	zxid, epoch := p.d.Log.LastLogged(), p.d.Log.CurrentEpoch()
-	p.forget(zxid, epoch)
+	if err := p.forget(zxid, epoch); err != nil {
+		return d, err
+	}
 	p.log.Info("looking for a leader", "zxid", zxid, "epoch", epoch, "lost_memory", p.lostMemory.Load())
 	if p.lostMemory.Load() {
 		zxid = -1
@@ -150,7 +151,9 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
 	case <-ctx.Done():
 		return d, nil
 	}
-	p.forget(zxid, epoch)
+	if err := p.forget(zxid, epoch); err != nil {
+		return d, err
+	}
 	p.mu.Lock()
 	p.elected = time.Since(p.looking)
 	took := p.elected
@@ -179,19 +182,19 @@ func (p *Peer) foundWiped(by election.LostMemory) {
 }
 
 // forget makes an empty server one with a lost memory, if the election has found it so; unless it has got a
-// history meanwhile.
-func (p *Peer) forget(zxid jute.Zxid, epoch int64) {
-	if p.wiped.Swap(false) && zxid == 0 && epoch == 0 {
-		p.lostMemory.Store(true)
+// history meanwhile. That is durable before it promises or adopts anything: a start in between must not take
+// what a leader was about to give it for what it remembers.
+func (p *Peer) forget(zxid jute.Zxid, epoch int64) error {
+	if !p.wiped.Swap(false) || zxid != 0 || epoch != 0 {
+		return nil
 	}
-}
-
-// electionEpoch gives the vote that others are answered with the epoch of the term.
-func (p *Peer) electionEpoch(epoch int64) {
-	p.mu.Lock()
-	p.lastTerm = epoch
-	p.mu.Unlock()
-	p.election.setPeerEpoch(epoch)
+	if p.d.Forgotten != nil {
+		if err := p.d.Forgotten(); err != nil {
+			return fmt.Errorf("quorum: note that this server's memory is lost: %w", err)
+		}
+	}
+	p.lostMemory.Store(true)
+	return nil
 }
 
 // nextLink numbers the connections of learners.
