@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,9 +18,10 @@ type MemberOptions struct {
 	Kind     Kind
 	Observer bool
 	// Config, Props and JVM are added to those of the ensemble.
-	Config []string
-	Props  []string
-	JVM    []string
+	Config    []string
+	Props     []string
+	JVM       []string
+	ClassPath string
 }
 
 // EnsembleOptions describe an ensemble. The zero value of Common is a tick of 500 ms, so that elections and the
@@ -73,6 +75,9 @@ func NewEnsemble(t T, o EnsembleOptions) *Ensemble {
 		opts.Props = slices.Concat(opts.Props, m.Props)
 		if m.JVM != nil {
 			opts.JVM = m.JVM
+		}
+		if m.ClassPath != "" {
+			opts.ClassPath = m.ClassPath
 		}
 		s, err := newServer(t, m.Kind, opts)
 		if err != nil {
@@ -161,7 +166,7 @@ type member struct {
 
 // lines are a member's lines of zoo.cfg.
 func (m *member) lines() []string {
-	lines := []string{"tickTime=500", "initLimit=20", "syncLimit=10", "4lw.commands.whitelist=*"}
+	lines := []string{"tickTime=500", "initLimit=20", "syncLimit=10", "maxSessionTimeout=60000", "4lw.commands.whitelist=*"}
 	for i, p := range m.peers {
 		lines = append(lines, p.line(i+1))
 	}
@@ -218,6 +223,20 @@ func (s *Server) Become(k Kind) error {
 	}
 	s.Kind = k
 	return s.writeConfig()
+}
+
+// Export gives a stopped member's data back to Java (zk export).
+func (s *Server) Export() error {
+	bin, err := OurBinary()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(bin, "export", filepath.Join(s.Dir, "zoo.cfg"))
+	cmd.Env = append(os.Environ(), "SERVER_JVMFLAGS="+s.properties())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("harness: exporting: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // Wipe empties the data folder of a stopped member, but for its id.

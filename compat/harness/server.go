@@ -45,6 +45,8 @@ type Options struct {
 	Props []string
 	// Ready is how to see that the server serves; the zero value opens and closes a session.
 	Ready Ready
+	// ClassPath is that of another release of Java's server; "" is the one everything is compared with.
+	ClassPath string
 	// JVM are options of the Java machine; nil is a small one, quick to start, and no sync of the log, for
 	// comparing behaviour. A measurement brings its own.
 	JVM []string
@@ -214,21 +216,20 @@ func (s *Server) writeConfig() error {
 
 // command builds the process of the server.
 func (s *Server) command() (*exec.Cmd, error) {
-	props := make([]string, 0, len(s.opts.Props))
-	for _, p := range s.opts.Props {
-		props = append(props, "-D"+p)
-	}
 	zooCfg := filepath.Join(s.Dir, "zoo.cfg")
 	if s.Kind == Java {
-		cp, err := JavaClassPath()
-		if err != nil {
-			return nil, err
+		cp := s.opts.ClassPath
+		if cp == "" {
+			var err error
+			if cp, err = JavaClassPath(); err != nil {
+				return nil, err
+			}
 		}
 		args := s.opts.JVM
 		if args == nil {
 			args = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Dzookeeper.forceSync=no"}
 		}
-		args = append(slices.Clone(args), props...)
+		args = append(slices.Clone(args), strings.Fields(s.properties())...)
 		args = append(args, "-cp", cp, "org.apache.zookeeper.server.quorum.QuorumPeerMain", zooCfg)
 		return exec.Command("java", args...), nil
 	}
@@ -237,8 +238,17 @@ func (s *Server) command() (*exec.Cmd, error) {
 		return nil, err
 	}
 	cmd := exec.Command(bin, "server", zooCfg)
-	cmd.Env = append(os.Environ(), "SERVER_JVMFLAGS="+strings.Join(props, " "))
+	cmd.Env = append(os.Environ(), "SERVER_JVMFLAGS="+s.properties())
 	return cmd, nil
+}
+
+// properties are the system properties as they stand on Java's command line.
+func (s *Server) properties() string {
+	var b strings.Builder
+	for _, p := range s.opts.Props {
+		b.WriteString("-D" + p + " ")
+	}
+	return b.String()
 }
 
 // launch starts the process and waits until the server serves.
