@@ -30,6 +30,11 @@
 //	cclient    the C client 3.8 (libzookeeper_mt)     the client's API; the tests pass on Apache ZooKeeper
 //	node       node-zookeeper-client 1.1.3 (Node.js)  the client's API; the tests pass on Apache ZooKeeper
 //	javacli    Java's own command line (zkCli.sh)     what it prints on Apache ZooKeeper, line by line
+//	mixed      Kazoo and the Java client while servers  the same tree and digests on servers of both kinds
+//	           of both kinds lead and follow
+//	rolling    Kazoo's and Curator's locks, counters,  Java's own rolling restart: nothing lost, no lock
+//	           ephemerals, sequences while servers     held twice, no session expired
+//	           are replaced one by one
 //	kafka      Apache Kafka 3.9.2, two brokers, while what Kafka promises; the story passes on Apache ZooKeeper
 //	           brokers and server are killed
 //

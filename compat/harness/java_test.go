@@ -12,7 +12,10 @@ func TestMavenJars(t *testing.T) {
 	if os.Getenv(EnableEnv) == "" {
 		t.Skipf("fetches jars: switched on by %s=1", EnableEnv)
 	}
-	for name, jar := range map[string]string{"java": "zookeeper-" + JavaVersion + ".jar", "kafka": "kafka_2.13-*.jar"} {
+	for name, jar := range map[string]string{
+		"java": "zookeeper-" + JavaVersion + ".jar", "kafka": "kafka_2.13-*.jar",
+		"rolling": "curator-recipes-*.jar", "rolling/java38": "zookeeper-3.8.*.jar", "rolling/java36": "zookeeper-3.6.*.jar",
+	} {
 		lib, err := MavenJars(name)
 		if err != nil {
 			t.Fatal(err)
