@@ -192,9 +192,6 @@ func (l *Learner) send(q jute.QuorumPacket) {
 
 func (l *Learner) ack(z jute.Zxid) { l.send(jute.QuorumPacket{Type: jute.PacketAck, Zxid: z}) }
 
-// Stop ends the term from outside: no event does anything any more.
-func (l *Learner) Stop() { l.phase = ended }
-
 func (l *Learner) giveUp(reason string) { l.giveUpFor(reason, false) }
 
 func (l *Learner) giveUpFor(reason string, wantSnapshot bool) {
