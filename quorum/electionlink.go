@@ -294,18 +294,22 @@ func (e *electionLinks) attach(sid jute.ServerID, c net.Conn) {
 }
 
 // detach forgets a connection that has ended, if it is still the one to its server.
-func (e *electionLinks) detach(p *electionPeer, c net.Conn) {
+func (e *electionLinks) detach(sid jute.ServerID, p *electionPeer, c net.Conn) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if p.conn == c {
+	mine := p.conn == c
+	if mine {
 		p.drop()
 	}
+	e.mu.Unlock()
 	_ = c.Close()
+	if mine {
+		e.reachable(sid, false)
+	}
 }
 
 // write sends what is queued until the connection ends.
 func (e *electionLinks) write(sid jute.ServerID, p *electionPeer, c net.Conn, wake chan struct{}) {
-	defer e.detach(p, c)
+	defer e.detach(sid, p, c)
 	var frame []byte
 	for {
 		e.mu.Lock()
@@ -332,7 +336,7 @@ func (e *electionLinks) write(sid jute.ServerID, p *electionPeer, c net.Conn, wa
 
 // read takes messages until the connection ends. One that can't be read ends it.
 func (e *electionLinks) read(sid jute.ServerID, p *electionPeer, c net.Conn) {
-	defer e.detach(p, c)
+	defer e.detach(sid, p, c)
 	r := bufio.NewReader(c)
 	for {
 		frame, err := readFrame(r)

@@ -18,6 +18,8 @@ import (
 
 const (
 	linkReadBytes = 64 << 10
+	// firstPacketMax bounds what a connection may send before it is known whose it is.
+	firstPacketMax = 4 << 10
 	// packetsMax is how many packets a reader takes to the core at once.
 	packetsMax = 256
 	// requestBytesMax bounds the requests of one learner that wait because too much is proposed.
@@ -56,10 +58,9 @@ func (t *leaderTerm) serve(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	_ = c.SetReadDeadline(time.Now().Add(t.p.o.ticks(t.p.o.InitLimit))) // a socket without deadlines is a closed one
 	r := bufio.NewReaderSize(c, linkReadBytes)
-	packets := jute.NewPacketReader(r, t.p.o.PacketBytesMax)
 	l := &leaderLink{t: t, conn: c, since: time.Now()}
 	l.mailbox.wake = make(chan struct{}, 1)
-	err := l.first(packets)
+	err := l.first(jute.NewPacketReader(r, firstPacketMax))
 	if !t.new.remove(c) && err == nil {
 		err = errPushedOut
 	}
@@ -77,7 +78,7 @@ func (t *leaderTerm) serve(c net.Conn) {
 			t.p.log.Info("writing to a learner ended", "sid", l.sid, "err", err)
 		}
 	})
-	err = l.read(r, packets)
+	err = l.read(r, jute.NewPacketReader(r, t.p.o.PacketBytesMax))
 	t.gone(l, err)
 }
 
