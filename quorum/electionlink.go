@@ -117,6 +117,9 @@ func (e *PortError) Error() string { return fmt.Sprintf("quorum: listen on %s: %
 
 func (e *PortError) Unwrap() error { return e.Err }
 
+// ExitCode is the process's exit code (Java: ExitCode.UNABLE_TO_BIND_QUORUM_PORT).
+func (*PortError) ExitCode() int { return 14 }
+
 // identify reads who has connected. A server with a smaller id is dialled back, as the connection is to be
 // dialled by the larger one. (QuorumCnxManager.receiveConnection)
 func (e *electionLinks) identify(c net.Conn) {

@@ -16,8 +16,8 @@
 //	turns        who may hand writes to prep when more are asked for than the log takes (turns.go)
 //	Apply        one goroutine, the Replicator's: the only writer of the tree; gives the replies of
 //	             writes and the watch events; then flushes the connections it gave something to
-//	expiry       session deadlines -> closeSession requests
-//	cleaner      empty containers and expired TTL nodes -> deleteContainer requests
+//	expiry       session deadlines -> closeSession requests; standalone and leader only, ends with the term
+//	cleaner      empty containers and expired TTL nodes -> deleteContainer requests; likewise
 //	watchEnds    connections whose client ended them unseen -> their readers
 //
 // Locks are taken in this order: prepMu, tree, a connection's queue, watch table, a connection's output.
@@ -30,6 +30,24 @@
 // and Apply appends events and replies while it holds the write lock. A read behind a write of its own
 // connection waits in the connection's queue and is run by Apply right after that write. A read over
 // very many entries waits there for a goroutine of its own, and works in bounded steps (heavy.go).
+//
+// # Terms
+//
+// A server serves clients during terms (term.go): a standalone one has a single term, a member of an ensemble
+// one for each leader it follows or is. Begin and End are called by whoever knows the ensemble; End closes the
+// clients' connections and waits until nothing of the term is under way.
+//
+//	standalone  prep -> Replicator -> Apply
+//	leader      the same, for its own clients and for what learners forward (Request, leader.go); a session's
+//	            owner is a connection here or the link of a learner
+//	learner     a write is decoded, then forwarded as it came, and waits in its session's list (learner.go); the
+//	            transaction that comes of it finds it there by its cxid and answers it. createSession and
+//	            closeSession go the same way. A session that comes from elsewhere is taken up when the leader has
+//	            said that it lives (Revalidate); those that clients use are told to the leader (Touched)
+//
+// A sync goes through the ensemble on every role, and waits in the connection's queue like a write. A failed
+// write is a transaction too, of type error: it has a zxid, and answers the client of whichever server.
+// Between terms clients are refused, and operators' words are answered as by Java's servers then.
 //
 // # TLS
 //
@@ -47,6 +65,8 @@
 // # What is bounded
 //
 //	a frame                          jute.maxbuffer; 16 KiB before the login; the buffer grows with what comes
+//	requests forwarded to a leader   the same, as they wait in their connections' queues; Ensemble.Admit
+//	ephemerals of a session          in an ensemble, what one closeSession can name (closeSessionBytesMax)
 //	requests of a connection         queueMax requests, queueBytesMax bytes; globalOutstandingLimit over all:
 //	                                 then its socket is not read. Large ones in all: largeRequestMaxBytes
 //	replies unread by a client       OutputSoftBytes: then its socket is not read, and long reads wait; one
@@ -110,7 +130,8 @@
 //
 // # Bad input
 //
-// A request is decoded completely at the edge: what can't be decoded, and op codes that only servers may
+// A request is decoded completely at the edge, and once more where a learner hands it to its leader, whose link
+// it costs there: what can't be decoded, and op codes that only servers may
 // originate, get no further than their connection. A panic in a connection's goroutine is logged,
 // counted and closes that connection; Apply never recovers.
 //

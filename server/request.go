@@ -20,8 +20,10 @@ type request struct {
 	later    *request // on a learner, in its session's list of forwarded ones
 	amount   int64    // bytes of the frame
 
-	// Of writes.
 	write bool
+	heavy bool // a local one that runs in steps, on a goroutine of its own when it had to wait
+
+	// Of writes.
 	code  jute.Code // what prep answered
 	login *login    // of a createSession
 	large int64     // bytes counted against largeRequestMaxBytes
@@ -30,8 +32,7 @@ type request struct {
 	audit *auditNote
 
 	// Of local requests.
-	heavy bool // runs in steps, on a goroutine of its own when it had to wait
-	bytes int  // of its reply, about, when it has to wait
+	bytes int // of its reply, about, when it has to wait
 	local localOp
 }
 

@@ -40,7 +40,7 @@ func serverCommand(env environment, props []conf.Property) *cli.Command {
 			"-Dname=value, SERVER_JVMFLAGS and JVMFLAGS are read as Java's system properties are.\n" +
 			"SIGTERM and SIGINT close the server in order, then the exit code is 0.\n" +
 			"Exit codes: 0 done, 1 unexpected error, 2 bad invocation or configuration, 3 data folder not usable,\n" +
-			"4 port of the AdminServer not free.",
+			"4 port of the AdminServer not free, 14 election port not free.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "debug, info, warn or error"},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "text or json"},

@@ -21,6 +21,9 @@ var errClosed = errors.New("embed: closed")
 // errDiskLow ends a restore for which there is no room: the tree that is served needs what is left.
 var errDiskLow = errors.New("the disk is below its low-water mark")
 
+// errMember answers a restore on a server of an ensemble: the others' trees would differ from its own from then on.
+var errMember = errors.New("a server of an ensemble can't be restored alone; stop all, restore one that stands alone, and let the others, emptied, get its tree")
+
 // Restore puts the tree of a snapshot in the place of the one that is served (admin.Snapshots; Java:
 // ZooKeeperServer.restoreFromSnapshot). The snapshot may be plain, gz or snappy.
 //
@@ -35,6 +38,9 @@ func (n *Node) Restore(ctx context.Context, r io.Reader) (jute.Zxid, error) {
 	defer n.restoring.Unlock()
 	if n.ctx.Err() != nil {
 		return 0, errClosed
+	}
+	if n.peer != nil {
+		return 0, fmt.Errorf("embed: restore: %w", errMember)
 	}
 	began := time.Now()
 	before, sessions := n.server.Usage()

@@ -2,13 +2,16 @@ package embed
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/conf"
 	"zk/jute"
+	"zk/quorum"
 	"zk/server"
 )
 
@@ -145,5 +148,13 @@ func TestRequestsOfLearners(t *testing.T) {
 		if got := n.tree.Find(path) != 0; got != want {
 			t.Errorf("%s: there %v, want %v", path, got, want)
 		}
+	}
+}
+
+// TestNoRestoreInEnsemble: one server's tree is not exchanged under the others.
+func TestNoRestoreInEnsemble(t *testing.T) {
+	n := &Node{peer: &quorum.Peer{}, ctx: context.Background()}
+	if _, err := n.Restore(context.Background(), strings.NewReader("")); !errors.Is(err, errMember) {
+		t.Error(err)
 	}
 }
