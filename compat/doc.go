@@ -27,6 +27,9 @@
 //	           copies of a live disk, full disks
 //	snapshot   snapshots by HTTP and as files, data   the tree, node by node, and by Java's own tools
 //	           folders, ours into Java's server and back
+//	ensemble   ensembles of real processes, clients on    what was acknowledged, on every server; their trees
+//	           every server, while leaders and all of
+//	           them are killed
 //	cclient    the C client 3.8 (libzookeeper_mt)     the client's API; the tests pass on Apache ZooKeeper
 //	node       node-zookeeper-client 1.1.3 (Node.js)  the client's API; the tests pass on Apache ZooKeeper
 //	javacli    Java's own command line (zkCli.sh)     what it prints on Apache ZooKeeper, line by line
