@@ -465,13 +465,13 @@ func TestImportAtStart(t *testing.T) {
 	java := listFiles(t, fs, "/data/version-2")
 	r.open()
 	r.connect().ok(jute.OpCreate, create("/ours", "", 0))
+	r.restart()
+	r.close()
 	for _, want := range []string{`msg="importing files of Java ZooKeeper"`, "msg=imported", "zxid=0x200000002", "Java's files are kept"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, log.String())
 		}
 	}
-	r.restart()
-	r.close()
 	note := string(getFile(t, fs, "/data/version-2"))
 	if !strings.Contains(note, "mv version-2.java version-2") || !strings.Contains(note, "up to zxid 0x200000002") {
 		t.Errorf("the note says\n%s", note)
