@@ -1,6 +1,7 @@
 // Package jute is ZooKeeper's wire format: append encoders and bounded decoders for every record of
-// the client protocol, of the transaction log and of Java's snapshots, with the op codes, error codes
-// and zxids they carry.
+// the client protocol, of the quorum port, of the transaction log and of Java's snapshots, with the op
+// codes, error codes and zxids they carry. A PacketReader takes the packets of the quorum port, which have
+// no frames, from a stream.
 //
 // It does not open connections or files, keeps no state and uses no reflection. An encoder appends to
 // a caller's slice and cannot fail. A Decoder reads from a caller's slice, checks each length against

@@ -17,8 +17,11 @@
 //     can be reached. While it waits it takes in all that comes, and useless messages don't lengthen the wait.
 //   - A LOOKING voter of the same round whose vote is not the better one is told ours when it is the first we
 //     hear of it, or when its vote is worse. Java leaves that to the next time out of one of the two.
+//   - Servers without a vote are answered only while they look, and don't send their vote to voters of an
+//     earlier round: in Java two such servers can answer each other's answers without end.
 //   - A server whose zxid is -1 has lost its memory. Java and a Node ignore its votes. A Node never takes
-//     such a server, itself, for the leader, even when others say that it leads.
+//     such a server, itself, for the leader, even when others say that it leads. An empty one becomes such a
+//     server when a voter shows that the ensemble has a history (Options.Empty).
 //   - A round that no election can have reached (negative, or above 2^62) is dropped from LOOKING
 //     notifications; Java's counter would overflow.
 //   - A newer config in a notification is told to the caller and otherwise ignored: reconfig is off.
