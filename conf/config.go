@@ -41,6 +41,7 @@ type Config struct {
 	DataLogDir             string        // transaction log; DataDir when not set
 	DatadirAutocreate      bool          // zookeeper.datadir.autocreate
 	DBAutocreate           bool          // zookeeper.db.autocreate
+	Rejoin                 bool          // --rejoin on the command line, no key: the data is given up for the leader's
 	SnapCount              int           // txns between Java's snapshots; scales the log that is kept
 	SnapSizeLimitBytes     int64         // snapSizeLimitInKb; <= 0 off
 	TxnLogSizeLimitBytes   int64         // txnLogSizeLimitInKb; <= 0 off

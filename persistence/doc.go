@@ -12,6 +12,7 @@
 // # Folders
 //
 //	<dataLogDir>/zk-log/        the log: synced, never compacted, purged from its old end
+//	<dataLogDir>/zk-lost-memory a file: this server has lost its memory; see lostmemory.go
 //	<dataDir>/zk-state-1/       the tree: no write-ahead log of its own, the log is its redo
 //	                            (the log's "liveState" names the folder that counts; a restore builds
 //	                            the next number beside it, see adopt.go)
@@ -78,6 +79,11 @@
 //	folder missing, of another server      refused with both names and what to do          embed TestFolders, TestOpenRefuses
 //	older log                              refused: acknowledged writes are missing        the same two
 //	older state                            redone from the log, refused once purged        the same two
+//
+// All of that is for a server that stands alone. A member of an ensemble whose stores are damaged, missing, swapped
+// or older puts them aside and takes part without a vote until a leader has given it the whole tree: see
+// lostmemory.go, and its tests. Folders that are locked, not permitted, on a full disk, of a newer format or of
+// another server are refused there too.
 //
 // What can't be told: a newest write-ahead log of a killed server that has become shorter than it was
 // synced (or is gone) looks like one whose end was never written, as long as the state is not further on. Disks that

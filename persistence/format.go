@@ -39,6 +39,7 @@ const (
 	metaCurrentEpoch  = "currentEpoch"  // log
 	metaLiveState     = "liveState"     // log: name of the state folder that counts
 	metaCompleteFrom  = "completeFrom"  // log: see Log.CompleteFrom
+	metaVouched       = "vouched"       // log: there when somebody said that an empty server is new; see Recovered.Empty
 	metaEmptied       = "emptied"       // log: there while no entry counts; see Recovered.Adopt
 	metaImported      = "imported"      // log: the last zxid that came from files of Java; see build.go
 	metaUnsealed      = "unsealed"      // log: data folders, a line each, whose Java files are to be sealed; see seal.go

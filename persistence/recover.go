@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,6 +36,14 @@ type Options struct {
 	ServerID int64
 	// NoAutoCreate refuses missing folders (zookeeper.datadir.autocreate=false).
 	NoAutoCreate bool
+	// Ensemble is set for the start of a member of an ensemble: stores that don't hold what the server once
+	// acknowledged are then put aside, and Recovered.Lost says so, in place of a refusal (I9).
+	Ensemble bool
+	// Rejoin gives the stores of such a server up, whatever they hold.
+	Rejoin bool
+	// NoDBAutoCreate takes an empty folder for a lost memory (zookeeper.db.autocreate=false), unless there is a
+	// file initialize in DataDir or DataLogDir.
+	NoDBAutoCreate bool
 	// FS is the file system; nil means the machine's.
 	FS vfs.FS
 	// Logger gets what the stores have to say; nil means silence.
@@ -57,6 +66,8 @@ type Recovered struct {
 	Fresh bool
 	// Took is the time opening took.
 	Took time.Duration
+	// Lost is set while this member of an ensemble has lost its memory. Forget and Regained change it.
+	Lost *LostMemory
 
 	o      Options
 	fs     vfs.FS
@@ -65,6 +76,8 @@ type Recovered struct {
 	imported    jute.Zxid // see Imported
 	wasImported bool
 	unsealed    []string // see Unsealed
+	vouched     bool     // see Empty
+	lostMu      sync.Mutex
 }
 
 // Close closes both, the state first: it is never ahead of the log (I8).
@@ -128,6 +141,13 @@ func Open(o Options) (*Recovered, error) {
 	op := newOpening(o)
 	var r *Recovered
 	err := op.guarded("the stores can't be opened", func() (err error) {
+		if o.Ensemble {
+			r, err = op.remember()
+			return err
+		}
+		if err := op.checkRemembers(); err != nil {
+			return err
+		}
 		r, err = op.open()
 		return err
 	})
@@ -195,7 +215,25 @@ func (o *opening) open() (r *Recovered, err error) {
 	if err := removeAll(o, o.logDir()+newSuffix); err != nil {
 		o.logger.Warn("a folder left over can't be removed", "dir", o.DataLogDir, "err", err)
 	}
+	if _, lost, err := readLost(o.fs, o.DataLogDir); err != nil {
+		return nil, err
+	} else if lost {
+		return r, nil
+	}
+	if err := r.removeLost(); err != nil {
+		o.logger.Warn("folders left over can't be removed", "dir", o.DataDir, "err", err)
+	}
 	return r, nil
+}
+
+// checkRemembers refuses the stores of a server that has lost its memory and is not started in its ensemble.
+func (o *opening) checkRemembers() error {
+	l, lost, err := readLost(o.fs, o.DataLogDir)
+	if err == nil && lost {
+		err = o.refuse(nil, "start it in its ensemble, which gives it all back",
+			"this server has lost its memory, as the file %s says (%s)", o.fs.PathJoin(o.DataLogDir, lostFileName), l.reason)
+	}
+	return err
 }
 
 func (o *opening) logDir() string              { return o.fs.PathJoin(o.DataLogDir, logDirName) }
@@ -343,6 +381,8 @@ func (o *opening) openError(dir string, err error) error {
 		return o.refuse(err, "stop the other process, or give each server its own folders", "%s is in use by another server", dir)
 	case strings.Contains(err.Error(), "format major version"):
 		return o.refuse(err, "use the newer version of this program that wrote it", "the store in %s has a newer format", dir)
+	case errors.Is(err, os.ErrNotExist):
+		return lostError{o.refuse(err, "restore the folder", "a file of the store in %s is missing", dir).(*StartError)}
 	}
 	return o.refuse(err, "check the disk and the folder's permissions", "the store in %s can't be opened", dir)
 }
@@ -416,7 +456,7 @@ func (o *opening) createLog() (fresh bool, err error) {
 		return false, o.refuse(err, "check its path and permissions", "folder %s can't be read", o.DataDir)
 	}
 	if len(names) > 0 {
-		return false, o.refuse(nil, "restore the log's folder or set the right dataLogDir; the state alone may lack acknowledged writes",
+		return false, o.forgotten("restore the log's folder or set the right dataLogDir; the state alone may lack acknowledged writes",
 			"there is a state in %s but no log in %s", o.stateDir(names[0]), o.logDir())
 	}
 	if _, err := io.ReadFull(o.Rand, o.id[:]); err != nil {
@@ -474,6 +514,9 @@ func (o *opening) openLog() error {
 	if err := o.checkFormat(l.db, o.logDir(), formatLog, logMigrations()); err != nil {
 		return err
 	}
+	if err := o.checkOwner(l.db); err != nil {
+		return err
+	}
 	return o.checkOrigin()
 }
 
@@ -504,7 +547,7 @@ func (o *opening) openState() error {
 	}
 	if !there {
 		if o.log.LastLogged() != 0 || o.log.CompleteFrom() != 0 || name != firstStateDir {
-			return o.refuse(nil, "restore the folder or set the right dataDir; to begin with nothing, move the log's folder away as well",
+			return o.forgotten("restore the folder or set the right dataDir; to begin with nothing, move the log's folder away as well",
 				"the log in %s has entries up to %v, but its state in %s is missing", o.logDir(), jute.Zxid(o.log.LastLogged()), dir)
 		}
 		if err := o.create(dir, o.fillState); err != nil {
@@ -588,7 +631,10 @@ func (o *opening) checkPair() error {
 		return err
 	}
 	if id != o.id {
-		return o.refuse(nil, "put folders together that belong together: a restored or moved folder is the wrong one",
+		if err := o.checkOwner(s.db); err != nil {
+			return err
+		}
+		return o.forgotten("put folders together that belong together: a restored or moved folder is the wrong one",
 			"the state in %s has store id %v, the log in %s has %v", s.o.Dir, id, o.logDir(), o.id)
 	}
 	if err := o.checkFormat(s.db, s.o.Dir, formatState, stateMigrations()); err != nil {
@@ -599,14 +645,23 @@ func (o *opening) checkPair() error {
 	}
 	applied, logged, complete := jute.Zxid(s.Applied()), jute.Zxid(o.log.LastLogged()), o.log.CompleteFrom()
 	if applied < complete {
-		return o.refuse(nil, "restore the newer state folder; the log no longer has what it lacks",
+		return o.forgotten("restore the newer state folder; the log no longer has what it lacks",
 			"the state in %s ends at zxid %v and the log in %s begins after %v", s.o.Dir, applied, o.logDir(), complete)
 	}
 	if logged < applied {
-		return o.refuse(nil, "restore the newer log folder; writes this server acknowledged may be in it",
+		return o.forgotten("restore the newer log folder; writes this server acknowledged may be in it",
 			"the log in %s ends at zxid %v, the state in %s is at %v", o.logDir(), logged, s.o.Dir, applied)
 	}
 	return nil
+}
+
+// checkOwner refuses a store of another member of the ensemble: nothing of that may be put aside.
+func (o *opening) checkOwner(store pebble.Reader) error {
+	id, err := getMetaInt64(store, metaServerID)
+	if err == nil && o.Ensemble && id != 0 && id != o.ServerID {
+		err = o.refuse(nil, "set the right myid, or the right dataDir", "the folders are of server %d, this is server %d", id, o.ServerID)
+	}
+	return err
 }
 
 // checkServerID compares myid with both stores. A store made standalone (0) takes on the id that it

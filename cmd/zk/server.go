@@ -44,6 +44,7 @@ func serverCommand(env environment, props []conf.Property) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "debug, info, warn or error"},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "text or json"},
+			&cli.BoolFlag{Name: "rejoin", Usage: "of an ensemble: give up what is in the data folders, take everything from the leader, have no vote until then"},
 			&cli.BoolFlag{Name: "keys", Usage: "list the keys of zoo.cfg and end"},
 		},
 		Action: func(c *cli.Context) error {
@@ -58,6 +59,9 @@ func serverCommand(env environment, props []conf.Property) *cli.Command {
 			cfg, err := loadConfig(c.Args().Slice(), properties(env.getenv, "SERVER_JVMFLAGS", props))
 			if err != nil {
 				return configError(err)
+			}
+			if cfg.Rejoin = c.Bool("rejoin"); cfg.Rejoin && !cfg.Distributed() {
+				return configError(errors.New("--rejoin is for a server of an ensemble"))
 			}
 			return serve(c.Context, env, cfg, logger)
 		},

@@ -162,11 +162,14 @@ func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 	}
 	began := time.Now()
 	n.openSpace()
-	if n.stores, err = persistence.Open(n.storeOptions()); err != nil {
+	stores := n.storeOptions()
+	stores.Ensemble, stores.Rejoin, stores.NoDBAutoCreate = n.cfg.Distributed(), n.cfg.Rejoin, !n.cfg.DBAutocreate
+	if n.stores, err = persistence.Open(stores); err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
+			n.forget(err)
 			if n.nodes != nil {
 				n.nodes.Abandon() // its writer must not meet a closed store
 			}
@@ -390,6 +393,7 @@ func (n *Node) fail(err error) {
 	n.once.Do(func() {
 		n.failure = err
 		n.log.Error("server failed", "err", err)
+		n.forget(err)
 		close(n.failed)
 	})
 }

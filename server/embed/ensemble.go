@@ -2,12 +2,14 @@ package embed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"time"
 
 	"zk/jute"
+	"zk/persistence"
 	"zk/quorum"
 	"zk/server/metrics"
 )
@@ -30,15 +32,34 @@ func (n *Node) newPeer() error {
 		CnxTimeout: c.CnxTimeout, QuorumCnxnTimeout: c.QuorumCnxnTimeout, ElectionPortBindRetry: c.ElectionPortBindRetry,
 		QuorumListenOnAllIPs: c.QuorumListenOnAllIPs, NotificationIntervalMin: c.MinNotificationInterval,
 		NotificationIntervalMax: c.MaxNotificationInterval, PacketBytesMax: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize,
-		DiffBytesMax: n.diffBytesMax,
+		DiffBytesMax: n.diffBytesMax, LostMemory: n.stores.Lost != nil, Empty: n.stores.Lost == nil && n.stores.Empty(),
 	}, quorum.Deps{
 		Log: quorumLog{n.stores.Log, n}, StateMachine: machine{n}, Logger: n.log, Dial: n.dialPeer, Listen: n.listenPeer,
-		Fatal: n.fail, Hooks: quorumHooks(n.met),
+		Fatal: n.fail, Forgotten: n.foundWiped, Regained: n.stores.Regained, Hooks: quorumHooks(n.met),
 	})
 	if err != nil {
 		return &configError{fmt.Errorf("embed: %w", err)}
 	}
 	return nil
+}
+
+// foundWiped notes that the folders were not empty because the ensemble is new.
+func (n *Node) foundWiped() error {
+	return n.stores.Forget("its data folders were empty, and its ensemble has a history")
+}
+
+// forget makes the next start of an ensemble's server one without memory, if data on its disk is damaged: its peers
+// have all of it.
+func (n *Node) forget(err error) {
+	var corrupt *persistence.CorruptionError
+	if !n.cfg.Distributed() || !errors.As(err, &corrupt) {
+		return
+	}
+	if ferr := n.stores.Forget(err.Error()); ferr != nil {
+		n.log.Error("the loss of memory is not noted", "err", ferr)
+		return
+	}
+	n.log.Error("the next start takes everything from the leader", "err", err)
 }
 
 // diffBytesMax is how much log is sent to a learner rather than the tree: sending it must not cost more.
