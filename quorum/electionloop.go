@@ -61,9 +61,12 @@ func (e *electionLoop) do(ctx context.Context, f func()) {
 	}
 }
 
-// look begins an election; decided gets its outcome.
-func (e *electionLoop) look(ctx context.Context, zxid jute.Zxid, currentEpoch int64) {
-	e.do(ctx, func() { e.node.Look(e.now(), zxid, currentEpoch) })
+// look begins an election; decided gets its outcome. empty is Options.Empty as of now.
+func (e *electionLoop) look(ctx context.Context, zxid jute.Zxid, currentEpoch int64, empty bool) {
+	e.do(ctx, func() {
+		e.node.SetEmpty(empty)
+		e.node.Look(e.now(), zxid, currentEpoch)
+	})
 }
 
 func (e *electionLoop) now() time.Duration { return time.Since(e.start) }

@@ -77,6 +77,9 @@ func (t *learnerTerm) run() error {
 		return err
 	}
 	t.conn = conn
+	// One term each: an answer that asks for the tree doesn't count for a leader that is not established, and
+	// this server's may be the one that such a leader needs.
+	t.p.wantSnapshot.Store(false)
 	t.p.log.Info("connected to the leader", "sid", t.leader, "peer", conn.RemoteAddr())
 	t.work.Go(func() { // ends with the term: what waits on the connection then fails
 		<-t.ctx.Done()
@@ -284,7 +287,6 @@ func (t *learnerTerm) act() {
 // settle forgets what was wrong with this server's memory: a leader has given it all of it. A lost memory is
 // marked on disk, and must not be any more before the ACKs that follow go out.
 func (t *learnerTerm) settle() error {
-	t.p.wantSnapshot.Store(false)
 	if !t.p.lostMemory.Load() {
 		return nil
 	}

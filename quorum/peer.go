@@ -27,8 +27,8 @@ type Peer struct {
 	links    atomic.Uint64 // the last number of a learner link
 	ended    sync.Once     // Fatal was told
 
-	// wantSnapshot: the log couldn't be cut as a leader asked, so the next one is asked for the tree.
-	// lostMemory: see Options. Both until a term is established.
+	// wantSnapshot: the log couldn't be cut as a leader asked, so the next one that is reached is asked for
+	// the tree. lostMemory: see Options; until a term is established.
 	wantSnapshot, lostMemory atomic.Bool
 	// wiped: the election has found that this server's empty log (Options.Empty) is not that of a new ensemble.
 	wiped atomic.Bool
@@ -145,7 +145,7 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
 	if p.lostMemory.Load() {
 		zxid = -1
 	}
-	p.election.look(ctx, zxid, epoch)
+	p.election.look(ctx, zxid, epoch, p.empty())
 	select {
 	case d = <-p.election.decided:
 	case <-ctx.Done():
@@ -168,8 +168,15 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
 // errWiped ends a term of a server whose disk must have been wiped.
 var errWiped = errors.New("quorum: this server has no history, but its ensemble has one")
 
+// empty is Options.Empty as of now: a server that has promised an epoch has not been wiped before that. What its
+// own promise has led to is a history that others may vote for, too.
+func (p *Peer) empty() bool { return p.o.Empty && p.d.Log.AcceptedEpoch() == 0 }
+
 // foundWiped takes the news that the ensemble of an empty server has a history.
 func (p *Peer) foundWiped(by election.LostMemory) {
+	if !p.empty() {
+		return
+	}
 	p.log.Warn("this server is empty, but its ensemble has a history: it takes that from a leader before it votes again",
 		"sid", by.From, "vote", by.Vote)
 	p.wiped.Store(true)
@@ -185,7 +192,7 @@ func (p *Peer) foundWiped(by election.LostMemory) {
 // history meanwhile. That is durable before it promises or adopts anything: a start in between must not take
 // what a leader was about to give it for what it remembers.
 func (p *Peer) forget(zxid jute.Zxid, epoch int64) error {
-	if !p.wiped.Swap(false) || zxid != 0 || epoch != 0 {
+	if !p.wiped.Swap(false) || zxid != 0 || epoch != 0 || !p.empty() {
 		return nil
 	}
 	if p.d.Forgotten != nil {

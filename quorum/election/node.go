@@ -27,7 +27,7 @@ type Options struct {
 	Observer bool
 	// Quorums are the ensemble.
 	Quorums verifier.Quorums
-	// Empty says that this server has no history and that nobody vouches for that: it may be new, or its
+	// Empty says that this server has no history and has promised no epoch, and that nobody vouches for that: it may be new, or its
 	// disk was wiped. It votes with its zxid 0 until a voter shows that the ensemble has a history, and from
 	// then on as one that has lost its memory (I9). It counts only for a Look with zxid and epoch 0.
 	Empty bool
@@ -183,6 +183,10 @@ func (n *Node) Look(now time.Duration, zxid jute.Zxid, currentEpoch int64) {
 		}
 	}
 }
+
+// SetEmpty says anew what Options.Empty said, for the Look to come: a server that has promised an epoch since is
+// known to be no wiped one.
+func (n *Node) SetEmpty(empty bool) { n.o.Empty = empty }
 
 // SetPeerEpoch sets the epoch of the vote that this server answers with, once it leads or has been brought up
 // to date. Without it those who come late never see equal votes. (QuorumPeer.updateElectionVote)

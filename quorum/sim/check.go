@@ -143,7 +143,7 @@ func (c *checker) establish(s *server, epoch uint32) {
 		return
 	}
 	c.established[epoch] = s.host + 1
-	if m := &s.disk.durable; m.lost {
+	if m := &s.disk.durable; m.lost || s.wiped {
 		c.fail("I9: %v has lost its memory and leads epoch %d", s, epoch)
 	} else if m.currentEpoch != int64(epoch) {
 		c.fail("%v leads epoch %d, its durable currentEpoch is %d", s, epoch, m.currentEpoch)
@@ -282,13 +282,21 @@ func (c *checker) dropped(s *server, entries []entry) {
 	}
 }
 
+// votes is a notification that leaves a server, with a zxid of its own. An empty server may say 0 until it hears of
+// a history.
+func (c *checker) votes(s *server, zxid jute.Zxid) {
+	if (s.disk.live.lost || s.wiped) && zxid > 0 {
+		c.fail("I9: %v has lost its memory and votes for itself with %v", s, zxid)
+	}
+}
+
 // acks is an ACK of a proposal that leaves a server.
 func (c *checker) acks(s *server, z jute.Zxid) {
 	m := &s.disk.durable
 	if f, ok := m.floor(z); !ok || f != z {
 		c.fail("I5: %v acknowledges %v, its durable log ends at %v", s, z, m.lastLogged())
 	}
-	if m.lost {
+	if m.lost || s.wiped {
 		c.fail("I9: %v has lost its memory and acknowledges %v", s, z)
 	}
 }
@@ -301,7 +309,7 @@ func (c *checker) acksNewLeader(s *server, epoch uint32) {
 		c.fail("I4: %v acknowledges NEWLEADER of epoch %d, its durable currentEpoch is %d", s, epoch, m.currentEpoch)
 	case m.lastLogged() < c.w.servers[s.host].disk.live.lastLogged() && s.proc != nil && !s.proc.serving && s.proc.learner != nil && !s.proc.learner.core.Established():
 		c.fail("I4: %v acknowledges NEWLEADER of epoch %d with %v received, its log is durable up to %v", s, epoch, s.disk.live.lastLogged(), m.lastLogged())
-	case m.lost:
+	case m.lost || s.wiped:
 		c.fail("I9: %v has lost its memory and acknowledges NEWLEADER of epoch %d", s, epoch)
 	}
 	c.adopted[epoch] |= 1 << s.host

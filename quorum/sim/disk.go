@@ -55,6 +55,11 @@ func (m *image) lastLogged() jute.Zxid {
 	return m.completeFrom
 }
 
+// empty is a server that may be new or wiped: it has neither a history nor a promise.
+func (m *image) empty() bool {
+	return !m.lost && m.lastLogged() == 0 && m.currentEpoch == 0 && m.acceptedEpoch == 0
+}
+
 // after is the index of the first entry after z.
 func (m *image) after(z jute.Zxid) int {
 	i, found := slices.BinarySearchFunc(m.log, z, func(e entry, z jute.Zxid) int {
@@ -125,6 +130,7 @@ const (
 	pointSnapshotEnd
 	pointAdoptDiff
 	pointAdoptSnap
+	pointForget
 	pointRemember
 	pointStateFlush
 	points // how many
@@ -132,7 +138,7 @@ const (
 
 func (p point) String() string {
 	return [...]string{"append", "acceptedEpoch", "currentEpoch", "truncate", "snapshot begins", "snapshot read",
-		"adopt diff", "adopt snap", "memory found", "state flush"}[p]
+		"adopt diff", "adopt snap", "memory lost", "memory found", "state flush"}[p]
 }
 
 // put writes to the log store: at once in the live image, durable with the next sync but one.

@@ -73,6 +73,12 @@
 //     tree as applied when its stream begins; its zxid is given to SnapshotSent.
 //  9. An outbox is told of Proposed and Commit marks at once, a link's end is told to the core at once. The log
 //     is pinned for a link from StartSync on, at what its outbox has sent.
-//  10. After Established the election core is told the epoch; a wanted snapshot is wanted in later terms, too,
-//     until then.
+//  10. After Established the election core is told the epoch.
+//  11. A snapshot that is wanted (GiveUp) is asked for in one term, the next that reaches a leader. If that fails too
+//     the answer after it is an honest one again: a leader that is not established may need it, and with a wiped
+//     third server there would never be one. (Found here.)
+//  12. A server is empty when it has no history and has promised no epoch; the election is told so before each Look.
+//     An empty one that hears of a history has lost its memory: that is durable before it promises or adopts
+//     anything. Without the promise in this rule an ensemble could hang at its very first start; without the
+//     mark a wiped server that crashes behind Adopt would be taken for a whole one. (Both found here.)
 package sim

@@ -122,14 +122,7 @@ func (f *faultPlan) strikeOne(k fault, p *process) bool {
 	case faultPowerCut:
 		p.crash(crashPower, "no power")
 	case faultPersist:
-		for range 1 + w.pick(4) {
-			at := point(w.pick(int(points)))
-			times := 1 + w.pick(2)
-			if at == pointAppend {
-				times = 1 + w.pick(50)
-			}
-			s.armed[at][w.pick(int(phases))] = times
-		}
+		s.arm()
 	case faultStop:
 		if p.stoppedUntil > w.now {
 			return false
@@ -205,19 +198,21 @@ func (f *faultPlan) block(which func(from, to int) bool, lasting time.Duration) 
 }
 
 // wipe takes a server's disk, as long as the voters that remember are a majority: more is more than an
-// ensemble can bear. With groups a single one may be too many.
+// ensemble can bear. What has never had anything remembers nothing, too. With groups a single one may be too many.
 func (f *faultPlan) wipe(p *process) bool {
-	lost := 0
+	nothing := 1
 	for _, s := range f.w.servers {
-		if s.voter && s.disk.durable.lost {
-			lost++
+		if m := &s.disk.durable; s.voter && s != p.server && (m.lost || m.lastLogged() == 0 && m.currentEpoch == 0) {
+			nothing++
 		}
 	}
-	if p.server.voter && (2*(lost+1) >= f.w.voters || f.w.groups != nil) {
+	if p.server.voter && (2*nothing >= f.w.voters || f.w.groups != nil) {
 		return false
 	}
 	p.crash(crashPower, "its disk is gone")
-	p.server.disk.durable = image{lost: true}
+	// Either the start finds out, as a part is left that names the server, or only the others can tell.
+	p.server.wiped = p.server.voter
+	p.server.disk.durable = image{lost: f.w.wild || f.w.chance(0.5)}
 	return true
 }
 
@@ -247,6 +242,19 @@ const (
 )
 
 func (p phase) String() string { return [...]string{"before", "written", "durable"}[p] }
+
+// arm plans crashes at boundaries that come soon.
+func (s *server) arm() {
+	w := s.w
+	for range 1 + w.pick(4) {
+		at := point(w.pick(int(points)))
+		times := 1 + w.pick(2)
+		if at == pointAppend {
+			times = 1 + w.pick(50)
+		}
+		s.armed[at][w.pick(int(phases))] = times
+	}
+}
 
 // crashAt lets a process die at a boundary, if that was armed; the caller ends what it does when it is true.
 func (p *process) crashAt(at point, phase phase) bool {

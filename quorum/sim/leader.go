@@ -178,7 +178,6 @@ func (l *leaderTerm) do(a *zab.Action) {
 		p.machine(func() { p.applyUpTo(z) })
 	case zab.Established:
 		p.world.check.establish(p.server, uint32(a.Epoch))
-		p.wantSnapshot = false
 		p.node.SetPeerEpoch(a.Epoch)
 		p.elect()
 		p.machine(l.serve)

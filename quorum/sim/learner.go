@@ -70,11 +70,12 @@ func (l *learnerTerm) dial() {
 func (l *learnerTerm) connect(to *process) {
 	p, w := l.p, l.p.world
 	m := &p.server.disk.live
-	lost := m.lost && !p.mutated(MutantWipedVotes) && !p.mutated(MutantWipedAcks)
+	lost := (m.lost || p.forgot) && !p.mutated(MutantWipedVotes) && !p.mutated(MutantWipedAcks)
 	l.core = zab.NewLearner(zab.LearnerOptions{
 		Me: p.server.sid, Observer: p.server.observer, AcceptedEpoch: m.acceptedEpoch, CurrentEpoch: m.currentEpoch, LastLogged: m.lastLogged(),
 		WantSnapshot: p.wantSnapshot, LostMemory: lost, InitLimit: w.initLimit, SyncLimit: w.syncLimit,
 	})
+	p.wantSnapshot = false
 	l.conn = w.net.connect(p, to)
 	e := &l.conn.ends[learnerEnd]
 	e.received = l.received
@@ -240,7 +241,7 @@ func (l *learnerTerm) do(a *zab.Action) {
 	case zab.Deliver:
 		l.deliver(a.Packet)
 	case zab.GiveUp:
-		p.wantSnapshot = p.wantSnapshot || a.WantSnapshot
+		p.wantSnapshot = a.WantSnapshot
 		p.look()
 	}
 }
@@ -365,7 +366,7 @@ func (l *learnerTerm) adoptSnap(a *zab.Action) {
 func (l *learnerTerm) established(a *zab.Action) {
 	p, epoch := l.p, a.Epoch
 	serve := func() {
-		p.wantSnapshot = false
+		p.forgot, p.server.wiped = false, false
 		p.node.SetPeerEpoch(epoch)
 		p.elect()
 		p.machine(func() {
@@ -378,13 +379,18 @@ func (l *learnerTerm) established(a *zab.Action) {
 		return
 	}
 	l.waiting = true
-	p.put(write{kind: pointRemember, do: func(m *image) { m.lost = false }, done: func() {
-		if !l.over() {
-			l.waiting = false
-			serve()
-			l.run()
-		}
-	}})
+	p.put(write{
+		kind: pointRemember,
+		do:   func(m *image) { m.lost = false },
+		mark: func() { p.server.wiped = false },
+		done: func() {
+			if !l.over() {
+				l.waiting = false
+				serve()
+				l.run()
+			}
+		},
+	})
 }
 
 // deliver is what the leader has for the server.

@@ -17,6 +17,8 @@ const (
 	MutantTruncateForgotten        // a cut that is not durable
 	MutantWipedVotes               // votes without memory (I9)
 	MutantWipedAcks                // acknowledges without memory (I9)
+	MutantWipeUnmarked             // lost memory that is not marked on disk
+	MutantPromiseUncounted         // takes itself for wiped, though it has promised an epoch
 	MutantPromiseForgotten         // acceptedEpoch is not saved
 	MutantCommitAlone              // commits what only the leader has
 	MutantHoleInDiff               // a DIFF that lacks a transaction (4925, 2418)
@@ -31,7 +33,7 @@ func (m Mutant) String() string {
 	return [...]string{
 		"none", "votes with applied", "acknowledges early", "epoch before the transactions", "epoch alone",
 		"SNAP acknowledged early", "tail applied at a start", "applied before durable", "log outlives the term", "TRUNC forgotten",
-		"wiped disk votes", "wiped disk acknowledges", "promise forgotten", "commits alone", "hole in a DIFF", "tail forgotten",
+		"wiped disk votes", "wiped disk acknowledges", "wipe not marked", "promise does not count", "promise forgotten", "commits alone", "hole in a DIFF", "tail forgotten",
 		"disk error ignored",
 	}[m]
 }

@@ -27,7 +27,8 @@ type process struct {
 	term         int // grows with each; what belongs to an older one is void
 	leader       *leaderTerm
 	learner      *learnerTerm
-	wantSnapshot bool // zab.LearnerOptions.WantSnapshot, until a term is established
+	forgot       bool // MutantWipeUnmarked: lost memory that the disk doesn't know of
+	wantSnapshot bool // zab.LearnerOptions.WantSnapshot, for the next term
 	serving      bool
 	clients      []*connection
 }
@@ -48,7 +49,7 @@ func (s *server) start() {
 	if w.mutant == MutantTailApplied {
 		p.applyUpTo(s.disk.live.lastLogged())
 	}
-	p.node = election.New(election.Options{Me: s.sid, Observer: s.observer, Quorums: w.quorums})
+	p.node = election.New(election.Options{Me: s.sid, Observer: s.observer, Quorums: w.quorums, Empty: p.empty()})
 	p.look()
 }
 
@@ -127,7 +128,7 @@ func (p *process) lookNow() {
 	m := &p.server.disk.live
 	zxid, epoch := m.lastLogged(), m.currentEpoch
 	switch {
-	case m.lost && !p.mutated(MutantWipedVotes):
+	case (m.lost || p.forgot) && !p.mutated(MutantWipedVotes):
 		zxid = -1
 	case p.mutated(MutantVoteApplied):
 		p.forgetTail()
@@ -137,6 +138,7 @@ func (p *process) lookNow() {
 		p.guess()
 		return
 	}
+	p.node.SetEmpty(p.empty())
 	p.node.Look(p.world.now, zxid, epoch)
 	p.elect()
 }
@@ -150,6 +152,12 @@ func (p *process) forgetTail() {
 		do:   func(m *image) { m.log = m.log[:m.after(z)] },
 		mark: func() { p.world.check.dropped(s, tail) },
 	})
+}
+
+// empty says if this server may be new or wiped.
+func (p *process) empty() bool {
+	m := &p.server.disk.live
+	return m.empty() || p.mutated(MutantPromiseUncounted) && !m.lost && m.lastLogged() == 0 && m.currentEpoch == 0
 }
 
 // guess is an election that knows nothing: whatever it comes to, Zab has to be safe.
@@ -178,10 +186,28 @@ func (p *process) guess() {
 // decided begins a term.
 func (p *process) decided(leader jute.ServerID) {
 	p.term++
-	if leader == p.server.sid {
-		p.lead()
+	p.drained(func() {
+		if leader == p.server.sid {
+			p.lead()
+		} else {
+			p.learn(leader)
+		}
+	})
+}
+
+// wiped is what the election tells a server that has nothing, in an ensemble that has a history: nobody knows what
+// it once had. Rule: that is durable before it does anything else.
+func (p *process) wiped() {
+	if !p.empty() {
+		return // it has promised an epoch since its election began: the history is that of its own ensemble
+	}
+	if p.mutated(MutantWipeUnmarked) {
+		p.forgot = true
 	} else {
-		p.learn(leader)
+		p.put(write{kind: pointForget, do: func(m *image) { m.lost = true }})
+	}
+	if !p.dead && (p.leader != nil || p.learner != nil) {
+		p.look()
 	}
 }
 
@@ -195,7 +221,15 @@ func (p *process) elect() {
 				w.trace(p.server, "election: %v, %v", a.State, a.Vote)
 			}
 			p.decided(a.Vote.Leader)
+		case election.LostMemory:
+			if w.tracing() {
+				w.trace(p.server, "election: memory lost: %v votes for %v", a.From, a.Vote)
+			}
+			p.wiped()
 		case election.Send:
+			if v := a.Notification.Vote; v.Leader == p.server.sid {
+				w.check.votes(p.server, v.Zxid)
+			}
 			message := a.Notification.Append(nil)
 			if w.tracing() {
 				w.trace(p.server, "notifies %v: %v, %v", a.To, a.Notification.State, a.Notification.Vote)

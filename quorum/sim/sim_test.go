@@ -168,15 +168,20 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestMutants plants each bug and looks for a run in which a check fails. Most are seen within three seeds. Two take
-// a crash between two writes, and then an election that the wrong server wins; when this was written:
-// "TRUNC forgotten" by seed 43, "epoch before the transactions" by seed 76, where a server with a high epoch and a
-// short history has a committed transaction cut from the logs of a majority.
+// TestMutants plants each bug and looks for a run in which a check fails. Most are seen within a dozen seeds. Two
+// take crashes in a row and then an election that the wrong server wins, or that nobody can win; when this was
+// written: "promise does not count" by seed 144, where an ensemble hangs at its first start, and "epoch before the
+// transactions" by seed 592, where a server with a high epoch and a short history has a committed transaction
+// cut from the logs of a majority.
 func TestMutants(t *testing.T) {
 	for m := NoMutant + 1; m < mutants; m++ {
+		rare := m == MutantEpochEarly || m == MutantPromiseUncounted
 		t.Run(strings.ReplaceAll(m.String(), " ", "-"), func(t *testing.T) {
+			if rare && testing.Short() {
+				t.Skip("takes hundreds of runs")
+			}
 			t.Parallel()
-			const seeds = 1500
+			const seeds = 3000
 			for seed := range uint64(seeds) {
 				if r := Run(Options{Seed: seed, Mutant: m}); r.Violation != "" {
 					t.Logf("seed %d: %.200s", seed, r.Violation)

@@ -105,6 +105,7 @@ type server struct {
 	voter    bool
 	observer bool
 	disk     disk
+	wiped    bool // since it has last been given a history
 	proc     *process
 	armed    [points][phases]int // crash the how manieth time; 0 not
 }
@@ -214,6 +215,11 @@ func (w *world) describe() string {
 
 // begin starts everybody, some late.
 func (w *world) begin() {
+	if w.chance(0.2) { // the first start of all has its dangers, too
+		for _, s := range w.servers {
+			s.arm()
+		}
+	}
 	for _, s := range w.servers {
 		w.after(w.between(0, w.tick), nil, s.start)
 	}

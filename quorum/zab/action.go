@@ -28,7 +28,7 @@ const (
 	// Learner: PING (to be answered), SYNC, REVALIDATE. The slices in it are the caller's of Received.
 	Deliver
 	// GiveUp: the term is over, for Reason. The core does nothing any more. Learner: WantSnapshot asks to
-	// set LearnerOptions.WantSnapshot in the terms to come, until one is established.
+	// set LearnerOptions.WantSnapshot in the next term.
 	GiveUp
 
 	// Leader only:
