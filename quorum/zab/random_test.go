@@ -175,6 +175,20 @@ func TestOutboxQueue(t *testing.T) {
 			t.Fatalf("round %d: %d PINGs, %d others", round, pings, answers)
 		}
 	}
+	// The queue moves to its front with a PING in it.
+	queue(&answer)
+	for len(o.queue) < cap(o.queue)-1 {
+		queue(&answer)
+	}
+	queue(&ping)
+	take()
+	queue(&answer)
+	for _, ok := take(); ok; _, ok = take() {
+	}
+	queue(&ping)
+	if p, ok := take(); !ok || p != jute.PacketPing {
+		t.Error("no PING any more")
+	}
 	for range ControlPacketsMax {
 		queue(&answer)
 	}
