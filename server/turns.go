@@ -193,7 +193,7 @@ func (c *conn) leaveTurn() {
 const (
 	// wayBytesMin is the cost of the writes that may be on their way in any case: some hundred small ones, several
 	// times what a sync of a fast disk takes along.
-	wayBytesMin = 512 << 10
+	wayBytesMin = 1 << 20
 	// wayBytesMax is what it may become where syncs, or the other servers of an ensemble, take long.
 	wayBytesMax = 64 << 20
 	// wayFree is the cost on its way up to which a write counts as one that had nothing before it.
