@@ -49,6 +49,14 @@
 // write is a transaction too, of type error: it has a zxid, and answers the client of whichever server.
 // Between terms clients are refused, and operators' words are answered as by Java's servers then.
 //
+// # Fair shares
+//
+// When clients ask for more writes than the log takes, most of what they have sent waits in their sockets, each
+// in its own, and their connections take turns at prep (turns.go); one that has nothing on its way goes ahead. What
+// is long and can wait lets others run after each step: long reads, and the goroutines that write the events of a
+// wide fan-out, which are half as many as there are processors. Data and events of more than 128 KiB are not copied
+// for each client. So what others notice of a client that wants very much is some milliseconds (compat/load).
+//
 // # TLS
 //
 // The handshake runs on the connection's goroutine before anything else, and gives the identity of the
