@@ -86,14 +86,15 @@ func press(addr, path string, window int, end time.Time, done *atomic.Int64) err
 	half := bytes.Repeat(c.request(jute.OpSetData, setData(path, data)), window/2)
 	const replyBytes = 4 + jute.ReplyHeaderBytes + jute.StatBytes
 	replies := make([]byte, window/2*replyBytes)
-	for sent, more := 0, true; more || sent > 0; {
-		for more = time.Now().Before(end); more && sent < 2; sent++ {
+	for sent := 0; ; {
+		for sent < 2 && time.Now().Before(end) {
 			if _, err := c.nc.Write(half); err != nil {
 				return fmt.Errorf("writing: %w", err)
 			}
+			sent++
 		}
 		if sent == 0 {
-			break
+			return c.quit()
 		}
 		_ = c.nc.SetReadDeadline(time.Now().Add(patience))
 		if _, err := io.ReadFull(c.in, replies); err != nil {
@@ -109,7 +110,6 @@ func press(addr, path string, window int, end time.Time, done *atomic.Int64) err
 			done.Add(1)
 		}
 	}
-	return c.quit()
 }
 
 // idlers are sessions that only ping.
