@@ -140,9 +140,6 @@ func (n *Node) State() State { return n.state }
 // Vote is what this server answers to those who look for a leader.
 func (n *Node) Vote() Vote { return n.vote }
 
-// Round is the number of the election this server is or was in last.
-func (n *Node) Round() int64 { return n.round }
-
 // Actions gives what has gathered since the last call.
 func (n *Node) Actions() []Action {
 	a := n.actions

@@ -159,9 +159,6 @@ func (c *Config) IsVoter(id jute.ServerID) bool {
 	return ok && !c.servers[i].Observer
 }
 
-// Hierarchical reports if there are groups.
-func (c *Config) Hierarchical() bool { return c.groups != nil }
-
 // Weight is a server's weight in its group, 1 without groups. A voter of weight 0 can't be elected.
 func (c *Config) Weight(id jute.ServerID) int64 {
 	if c.groups == nil {
@@ -173,7 +170,7 @@ func (c *Config) Weight(id jute.ServerID) int64 {
 // SameServers reports if two Configs have the same members with the same addresses, roles, groups and
 // weights, whatever their versions.
 func (c *Config) SameServers(other *Config) bool {
-	return slices.EqualFunc(c.servers, other.servers, Server.equal) && c.Hierarchical() == other.Hierarchical() &&
+	return slices.EqualFunc(c.servers, other.servers, Server.equal) && (c.groups == nil) == (other.groups == nil) &&
 		maps.EqualFunc(c.groups, other.groups, sameIDs) && maps.Equal(c.weights, other.weights)
 }
 

@@ -178,7 +178,7 @@ func (b *Builder) Add(key, value string, multiAddress bool) error {
 		if len(b.servers) >= ServersMax {
 			return fmt.Errorf("is one server more than the %d that may be", ServersMax)
 		}
-		s, err := ParseServer(jute.ServerID(number), value, multiAddress)
+		s, err := parseServer(jute.ServerID(number), value, multiAddress)
 		if err != nil {
 			return err
 		}
@@ -220,10 +220,10 @@ func (b *Builder) Config() (*Config, error) { return New(b.servers, b.groups, b.
 
 const serverForm = "must have the form host:port:port[:participant or :observer][|...][;[client address:]client port]"
 
-// ParseServer reads what stands behind "server.N=": host:quorum port:election port[:role], several of them
+// parseServer reads what stands behind "server.N=": host:quorum port:election port[:role], several of them
 // separated by '|', then optionally ';' and [address:]port for clients. The error says what would be right.
 // (QuorumServer.initializeWithAddressString)
-func ParseServer(id jute.ServerID, value string, multiAddress bool) (Server, error) {
+func parseServer(id jute.ServerID, value string, multiAddress bool) (Server, error) {
 	s := Server{ID: id}
 	parts := javaSplit(value, ";")
 	if len(parts) > 2 {

@@ -73,7 +73,7 @@ func TestText(t *testing.T) {
 		{"b:3:4:observer|a:1:2", "a:1:2|b:3:4:observer"},
 		{"a:+1:02", "a:1:2:participant"},
 	} {
-		s, err := ParseServer(1, c.value, true)
+		s, err := parseServer(1, c.value, true)
 		if err != nil || string(s.Append(nil)) != c.want {
 			t.Errorf("%s: %s, %v; want %s", c.value, s.Append(nil), err, c.want)
 		}
@@ -126,7 +126,7 @@ func TestTextRefused(t *testing.T) {
 			t.Errorf("%q: %v, want %q", c.text, err, c.want)
 		}
 	}
-	if _, err := ParseServer(1, "a:1:2|b:1:2", false); err == nil {
+	if _, err := parseServer(1, "a:1:2|b:1:2", false); err == nil {
 		t.Error("several addresses are taken although they are off")
 	}
 	var many strings.Builder
