@@ -71,7 +71,7 @@ func TestEnsembleSnap(t *testing.T) {
 	g.rigs[wiped] = next
 	next.open()
 	for n := 0; !g.serving(wiped); n++ { // goes on while the tree is on its way
-		c.ok(jute.OpCreate, create(fmt.Sprintf("/later%d", n), "", 0))
+		c.ok(jute.OpSetData, setData("/meanwhile", fmt.Sprint(n), -1))
 	}
 	c.ok(jute.OpCreate, create("/after", "", 0))
 	g.same()
