@@ -185,11 +185,3 @@ func (s *Server) join(c *conn) bool {
 	t.work.Add(1)
 	return true
 }
-
-// role is that of the term; false when there is none.
-func (s *Server) role() (Role, bool) {
-	if t := s.term.Load(); t != nil {
-		return t.Role, true
-	}
-	return 0, false
-}

@@ -1,7 +1,6 @@
 // Package ensemble runs ensembles of real processes of this project's server. Clients write on every server
 // while leaders and whole ensembles are killed; afterwards everything that was acknowledged has to be on every
-// server, and all trees have to be the same. What operators see of leaders, followers and observers is compared
-// with an ensemble of Apache ZooKeeper 3.9.5.
+// server, and all trees have to be the same.
 //
 // The in-process tests of server/embed go through the same and more with cut networks and power cuts; here it is
 // the program, with its files, ports and signals. It is switched on by ZK_COMPAT=1.
