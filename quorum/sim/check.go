@@ -282,6 +282,13 @@ func (c *checker) dropped(s *server, entries []entry) {
 	}
 }
 
+// promises is an acceptedEpoch that a server is about to save.
+func (c *checker) promises(s *server, epoch int64) {
+	if old := s.disk.live.acceptedEpoch; epoch <= old {
+		c.fail("%v promises itself to epoch %d, it has done so to %d", s, epoch, old)
+	}
+}
+
 // votes is a notification that leaves a server, with a zxid of its own. An empty server may say 0 until it hears of
 // a history.
 func (c *checker) votes(s *server, zxid jute.Zxid) {
@@ -309,6 +316,8 @@ func (c *checker) acksNewLeader(s *server, epoch uint32) {
 		c.fail("I4: %v acknowledges NEWLEADER of epoch %d, its durable currentEpoch is %d", s, epoch, m.currentEpoch)
 	case m.lastLogged() < c.w.servers[s.host].disk.live.lastLogged() && s.proc != nil && !s.proc.serving && s.proc.learner != nil && !s.proc.learner.core.Established():
 		c.fail("I4: %v acknowledges NEWLEADER of epoch %d with %v received, its log is durable up to %v", s, epoch, s.disk.live.lastLogged(), m.lastLogged())
+	case m.acceptedEpoch > int64(epoch):
+		c.fail("%v acknowledges NEWLEADER of epoch %d, it has promised itself to %d", s, epoch, m.acceptedEpoch)
 	case m.lost || s.wiped:
 		c.fail("I9: %v has lost its memory and acknowledges NEWLEADER of epoch %d", s, epoch)
 	}

@@ -149,6 +149,7 @@ func (l *leaderTerm) do(a *zab.Action) {
 	switch a.Kind {
 	case zab.SaveAcceptedEpoch:
 		l.epoch = a.Epoch
+		p.world.check.promises(p.server, a.Epoch)
 		l.save(pointAcceptedEpoch, a.Epoch, func(m *image, epoch int64) { m.acceptedEpoch = epoch })
 	case zab.SaveCurrentEpoch:
 		l.save(pointCurrentEpoch, a.Epoch, func(m *image, epoch int64) { m.currentEpoch = epoch })

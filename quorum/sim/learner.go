@@ -212,6 +212,7 @@ func (l *learnerTerm) do(a *zab.Action) {
 	switch a.Kind {
 	case zab.SaveAcceptedEpoch:
 		epoch := a.Epoch
+		p.world.check.promises(p.server, epoch)
 		if p.mutated(MutantPromiseForgotten) {
 			l.core.Saved()
 			return
