@@ -190,7 +190,7 @@ func wordMntr(s *script) {
 			continue
 		}
 		if strings.HasPrefix(key, "zk_jvm_") || strings.HasPrefix(key, "zk_process_") || strings.HasPrefix(key, "zk_disk_") ||
-			strings.HasSuffix(key, "_apply_stop_time_ms") {
+			strings.HasSuffix(key, "_apply_stop_time_ms") || key == "zk_ephemerals_refused_count" {
 			continue
 		}
 		keys = append(keys, key)

@@ -3,7 +3,6 @@ package mixed
 import (
 	"fmt"
 	"os"
-	"syscall"
 	"testing"
 	"time"
 
@@ -65,7 +64,7 @@ func (r *rig) truncate(leader *harness.Server) {
 	others := r.e.Others(leader)
 	c := r.connect(leader)
 	for _, s := range others {
-		r.signal(s, syscall.SIGSTOP)
+		r.freeze(s)
 	}
 	answer := make(chan error, 1)
 	go func() { // ends with the connection

@@ -278,10 +278,24 @@ func (r *rig) awaitQuorum(a, b *harness.Server) {
 	}
 }
 
-// signal stops or continues the process of a server.
-func (r *rig) signal(s *harness.Server, sig syscall.Signal) {
+// freeze stops the process of a server, and waits until none of its threads does anything.
+func (r *rig) freeze(s *harness.Server) {
 	r.t.Helper()
-	if err := syscall.Kill(s.PID(), sig); err != nil {
+	if err := syscall.Kill(s.PID(), syscall.SIGSTOP); err != nil {
+		r.t.Fatal(err)
+	}
+	pattern := fmt.Sprintf("/proc/%d/task/*/stat", s.PID())
+	if err := eventually(func() error {
+		threads, err := filepath.Glob(pattern)
+		for _, thread := range threads {
+			text, err := os.ReadFile(thread)
+			_, state, _ := strings.Cut(string(text), ") ")
+			if err != nil || !strings.HasPrefix(state, "T") {
+				return fmt.Errorf("%s: %.1s, %v", thread, state, err)
+			}
+		}
+		return err
+	}); err != nil {
 		r.t.Fatal(err)
 	}
 }
