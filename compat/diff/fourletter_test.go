@@ -399,7 +399,7 @@ func wordIPv6(s *script) {
 }
 
 // notCounted are families that hold times, process figures or how often the server was asked, and our own.
-var notCounted = regexp.MustCompile(`_ms$|_time$|latency$|uptime|descriptor|response_(bytes|size)|_queue_size|zk_version|fsynctime|outstanding_changes|_processor_request_queued|response_packet_|^zk_disk_`)
+var notCounted = regexp.MustCompile(`_ms$|_time$|latency$|uptime|descriptor|response_(bytes|size)|_queue_size|zk_version|fsynctime|outstanding_changes|_processor_request_queued|response_packet_|^zk_disk_|ephemerals_refused`)
 
 // wordCounters compares what is counted from srst on.
 func wordCounters(s *script) {
