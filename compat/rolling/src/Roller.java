@@ -12,6 +12,7 @@ import org.apache.curator.retry.RetryForever;
 import org.apache.curator.retry.RetryOneTime;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.data.Stat;
 
 /**
  * Two Curator clients: each holds an ephemeral, and in turn takes one lock with the other, counts up under it, and
@@ -38,11 +39,30 @@ public class Roller {
         return zk;
     }
 
+    /**
+     * Takes the lock. Curator 5.9 can forget the path of a create that a server which was stopped has left without an
+     * answer, and fails over it; its node, which would hold the lock for ever, is found by its owner and deleted.
+     */
+    static boolean acquire(CuratorFramework zk, InterProcessMutex lock, String root) throws Exception {
+        try {
+            return lock.acquire(60, TimeUnit.SECONDS);
+        } catch (NullPointerException e) {
+            long me = zk.getZookeeperClient().getZooKeeper().getSessionId();
+            for (String name : zk.getChildren().forPath(root + "/lock")) {
+                Stat stat = zk.checkExists().forPath(root + "/lock/" + name);
+                if (stat != null && stat.getEphemeralOwner() == me) {
+                    zk.delete().forPath(root + "/lock/" + name);
+                }
+            }
+            return false;
+        }
+    }
+
     static void work(CuratorFramework zk, String root) {
         InterProcessMutex lock = new InterProcessMutex(zk, root + "/lock");
         try {
             while (!ending) {
-                if (!lock.acquire(60, TimeUnit.SECONDS)) {
+                if (!acquire(zk, lock, root)) {
                     continue;
                 }
                 try {
