@@ -410,6 +410,21 @@ func (s *Server) PID() int {
 // Log is the end of what the server has printed, at most n bytes.
 func (s *Server) Log(n int) string { return s.log.tail(n) }
 
+// AwaitLog waits until all texts are in what the server has printed, which arrives through a pipe, so perhaps
+// later than what else the server does.
+func (s *Server) AwaitLog(texts ...string) error {
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
+		log := s.Log(logBytesMax)
+		missing := slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return strings.Contains(log, text) })
+		if len(missing) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("harness: %s has not printed %q but\n%s", s.Kind, missing, log)
+		}
+	}
+}
+
 func (s *Server) process() (*exec.Cmd, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

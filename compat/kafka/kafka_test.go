@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"zk/compat/control"
 )
@@ -63,7 +64,7 @@ func TestStack(t *testing.T) {
 
 func (s *stack) createTopic(name string, partitions int32) {
 	s.t.Helper()
-	s.retried("creating "+name, func(ctx context.Context) error {
+	s.once("creating "+name, kerr.TopicAlreadyExists, func(ctx context.Context) error {
 		_, err := s.admin.CreateTopic(ctx, partitions, 2, nil, name)
 		return err
 	})
@@ -226,7 +227,7 @@ func (s *stack) topicIsDeleted(*producer) {
 	const name = "short-lived"
 	s.createTopic(name, 2)
 	s.newProducer(name).write(200, nil)
-	s.retried("deleting", func(ctx context.Context) error {
+	s.once("deleting", kerr.UnknownTopicOrPartition, func(ctx context.Context) error {
 		_, err := s.admin.DeleteTopic(ctx, name)
 		return err
 	})

@@ -303,6 +303,21 @@ func (s *stack) must(err error) {
 	}
 }
 
+// once is retried for what can't be done twice: done is the error that says so when an earlier try was done,
+// though its answer came too late.
+func (s *stack) once(what string, done error, call func(context.Context) error) {
+	s.t.Helper()
+	asked := false
+	s.retried(what, func(ctx context.Context) error {
+		err := call(ctx)
+		if asked && errors.Is(err, done) {
+			err = nil
+		}
+		asked = true
+		return err
+	})
+}
+
 // eventually waits until the condition is true.
 func (s *stack) eventually(what string, condition func() bool) {
 	s.t.Helper()

@@ -129,9 +129,14 @@ func (s *stack) readAll(topic string, n int) *ledger {
 		kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	s.must(err)
 	defer client.Close()
-	ends, err := s.admin.ListEndOffsets(s.context(), topic)
-	s.must(err)
-	s.must(ends.Error())
+	var ends kadm.ListedOffsets
+	s.retried("the ends of "+topic, func(ctx context.Context) (err error) {
+		// A broker learns of a new topic a moment after the controller has made it.
+		if ends, err = s.admin.ListEndOffsets(ctx, topic); err == nil {
+			err = ends.Error()
+		}
+		return err
+	})
 	read, l := map[int32]int64{}, newLedger(n)
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()

@@ -81,7 +81,9 @@ func TestFolders(t *testing.T) {
 	java.Kill()
 
 	ours := start(t, harness.Ours, folders...)
-	says(t, ours.Log(64<<10), `msg="importing files of Java ZooKeeper"`, "msg=imported", "digest_mismatches=0", "Java's files are kept")
+	if err := ours.AwaitLog(`msg="importing files of Java ZooKeeper"`, "msg=imported", "digest_mismatches=0", "Java's files are kept"); err != nil {
+		t.Error(err)
+	}
 	same(t, "ours started on Java's folders", ours.walk(), want)
 	held := ours.connect(owner)
 	held.watch(t)

@@ -235,9 +235,7 @@ func (m *importer) fill(b *persistence.Building) (o persistence.Origin, err erro
 	if err := m.folder.Entries(m.last, m.read, m.entry); err != nil {
 		return o, m.explain(err)
 	}
-	if !m.settled {
-		m.report.Notes = append(m.report.Notes, "the digests of the transactions do not show whether the snapshot was complete")
-	}
+	m.settle()
 	m.report.LastZxid, m.report.Znodes, m.report.Sessions, m.report.Tail = m.last, m.tree.Counts().Nodes, m.tree.SessionCount(), len(m.tail)
 	if err := m.close(); err != nil {
 		return o, err
@@ -436,14 +434,29 @@ func (m *importer) begin(t *javafile.Trailer, zxid jute.Zxid) {
 	m.compareSnapshot(zxid)
 }
 
-// compareSnapshot compares the snapshot's digest, once the tree has come to where that was taken.
+// compareSnapshot compares the snapshot's digest, once the tree has come to where that was taken. Java notes a
+// digest after a transaction has changed the tree, so the snapshot may show one transaction more than its digest
+// covers: where the two differ, the tree counts as exact behind that one.
 func (m *importer) compareSnapshot(zxid jute.Zxid) {
 	if m.settled || m.digest.Zxid == 0 || zxid < m.digest.Zxid {
 		return
 	}
-	m.settled = true
-	if zxid == m.digest.Zxid {
-		m.compare(zxid, m.digest.Digest.TreeDigest)
+	if zxid > m.digest.Zxid {
+		m.settled = true
+	} else if m.tree.TreeDigest() == m.digest.Digest.TreeDigest {
+		m.settled = true
+		m.report.DigestChecks++
+	}
+}
+
+// settle ends the comparing: a snapshot's digest that still waits for the transaction behind it is wrong.
+func (m *importer) settle() {
+	if !m.settled && m.digest.Zxid != 0 && m.tree.LastZxid() == m.digest.Zxid {
+		m.settled = true
+		m.compare(m.digest.Zxid, m.digest.Digest.TreeDigest)
+	}
+	if !m.settled {
+		m.report.Notes = append(m.report.Notes, "the digests of the transactions do not show whether the snapshot was complete")
 	}
 }
 
@@ -497,11 +510,10 @@ func (m *importer) hold(b []byte) error {
 // apply does a transaction, and compares digests.
 func (m *importer) apply(p *jute.Proposal) {
 	m.tree.Apply(&p.Header, &p.Txn, noEvents{}, &m.result)
-	fuzzy := !m.settled
 	m.compareSnapshot(p.Header.Zxid)
 	switch {
 	case !p.HasDigest || p.Digest.Version != jute.DigestVersion:
-	case !fuzzy:
+	case m.settled:
 		m.compare(p.Header.Zxid, p.Digest.TreeDigest)
 	case m.digest.Zxid == 0 && m.tree.TreeDigest() == p.Digest.TreeDigest:
 		m.settled = true
