@@ -43,6 +43,7 @@ type conn struct {
 	turn    turn             // of its writes
 
 	forwarded jute.ForwardedRequest // scratch for a learner's writes
+	cxids     int32                 // what is added to their xids on the way to the leader; see learning
 
 	exchange  *digestmd5.Server // the SASL exchange; nil until the client begins it
 	saslNoted bool              // a failure of it is in the log

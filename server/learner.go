@@ -18,6 +18,12 @@ type learning struct {
 // waiting is the requests of a session in the order in which they were forwarded, through request.later.
 // It outlives their connection: when the client comes again at once, the answers to what it sent before must
 // not be taken for those to what it sends then.
+//
+// Nor those to what it sent to another server before: transactions don't tell whose they are, and many a client
+// numbers its requests from 1 again on each connection. So what comes on a connection that has taken up a session is
+// forwarded under numbers of its own, which go on from a random one (conn.cxids): the transaction has another cxid than
+// the client gave, and only the servers notice. Java forwards the client's, and would answer with another request's
+// outcome.
 type waiting struct{ first, last *request }
 
 func (l *learning) init() {
@@ -45,7 +51,7 @@ func (l *learning) take(h *jute.TxnHeader) *request {
 	w := l.waiting[h.ClientID]
 	r := w.first
 	// The end of a session that expired has no cxid; a request may have any.
-	if r == nil || r.xid != h.Cxid || h.Type == jute.OpCloseSession && r.op != jute.OpCloseSession {
+	if r == nil || r.cxid != h.Cxid || h.Type == jute.OpCloseSession && r.op != jute.OpCloseSession {
 		return nil
 	}
 	if w.first = r.later; w.first == nil {
@@ -85,7 +91,8 @@ func (c *conn) forwardWrite(r *request, body []byte, ids []jute.ID) error {
 	if !c.session.CheckOwner(c) {
 		return errMoved
 	}
-	c.forwarded = jute.ForwardedRequest{SessionID: c.session.ID(), Cxid: r.xid, Type: r.op, Body: body}
+	r.cxid = r.xid + c.cxids
+	c.forwarded = jute.ForwardedRequest{SessionID: c.session.ID(), Cxid: r.cxid, Type: r.op, Body: body}
 	if r.op == jute.OpCloseSession {
 		c.forwarded.Body = nil
 	}
@@ -164,6 +171,7 @@ func (c *conn) revalidate(req *jute.ConnectRequest, timeout int32) bool {
 		c.respond(req, nil, 0)
 		return false
 	}
+	c.cxids = int32(s.opt.Rand())
 	c.respond(req, l.ses, timeout)
 	return c.begun(l.ses)
 }

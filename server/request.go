@@ -20,6 +20,7 @@ type request struct {
 	later    *request // on a learner, in its session's list of forwarded ones
 	amount   int64    // bytes of the frame
 
+	cxid  int32 // under which it was forwarded to a leader; 0 of a createSession
 	write bool
 	heavy bool // a local one that runs in steps, on a goroutine of its own when it had to wait
 

@@ -156,6 +156,38 @@ func TestSessionMoves(t *testing.T) {
 	g.same()
 }
 
+// TestMovedXids: a client that goes to another server with writes on their way, and numbers its requests from 1
+// there, gets the answers to these, and not to the ones with the same numbers that it left behind.
+func TestMovedXids(t *testing.T) {
+	g := startGroup(t, 3, 1)
+	leader, followers := g.leader()
+	const left, moves = 100, 12
+	order := []int{followers[0], followers[1], 3, leader, 3, followers[0]}
+	c := g.rigs[order[0]].connect()
+	for move := range moves {
+		var b []byte
+		for i := range left {
+			b = append(b, c.request(jute.OpCreate, create(fmt.Sprintf("/left%d-%d", move, i), "", 0))...)
+		}
+		if _, err := c.nc.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		at := order[(move+1)%len(order)]
+		next, ok := g.rigs[at].renew(c)
+		if !ok {
+			t.Fatalf("server %d does not take the session", at+1)
+		}
+		for i := range left / 4 {
+			path := fmt.Sprintf("/moved%d-%d", move, i)
+			if got := next.ok(jute.OpCreate, create(path, "", 0)).String(); got != path {
+				t.Fatalf("move %d to server %d: the answer to the create of %s says %s", move, at+1, path, got)
+			}
+		}
+		c = next
+	}
+	g.same()
+}
+
 // TestEnsembleExpiry: silent clients of every server lose their sessions, which the leader alone ends; those that
 // ping keep theirs, for longer than their timeout.
 func TestEnsembleExpiry(t *testing.T) {
