@@ -428,7 +428,7 @@ func (t *learnerTerm) serveClients(epoch int64) error {
 func (t *learnerTerm) give(p *jute.QuorumPacket) error {
 	switch p.Type {
 	case jute.PacketPing:
-		var data []byte
+		data := []byte{} // a Java leader closes a link on which null comes
 		t.touched = t.p.d.StateMachine.Touched(t.touched[:0])
 		for i := range t.touched {
 			data = t.touched[i].Append(data)

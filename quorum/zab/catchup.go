@@ -174,6 +174,7 @@ func (l *Learner) Adopted() {
 	}
 	l.phase = awaitingUpToDate
 	l.logged, l.held = l.received, nil
+	l.acked = l.committed // the leader does not wait for what it had committed before NEWLEADER
 	if l.o.LostMemory {
 		// An answer that no leader counts.
 		l.ack(0)
@@ -184,7 +185,8 @@ func (l *Learner) Adopted() {
 }
 
 // serve ends the sync when UPTODATE has come and everything committed by then is durable. From here on proposals
-// are acknowledged. (Java: the end of Learner.syncWithLeader)
+// are acknowledged, those since NEWLEADER that are committed already among them: a Java leader waits for each
+// (SyncLimitCheck), and else closes the link when syncLimit is over. (Java: the end of Learner.syncWithLeader)
 func (l *Learner) serve() {
 	if !l.upToDate || l.logged < l.committed {
 		return
@@ -194,6 +196,5 @@ func (l *Learner) serve() {
 	a := l.add()
 	a.Kind, a.Epoch, a.Zxid = Established, l.epoch, l.committed
 	l.ack(firstOf(l.epoch))
-	l.acked = l.committed
 	l.acknowledge()
 }
