@@ -292,7 +292,7 @@ func (c *conn) expires(timeout time.Duration, w *conn, n int) {
 }
 
 func expiryIdle(s *script) {
-	for _, timeout := range []int32{400, 700, 1000} {
+	for _, timeout := range []int32{700, 1000, 1300} {
 		w := s.dial("w")
 		w.connect(newSession(4000))
 		w.ok(addWatch(s.p("/e"), 0))
@@ -313,9 +313,9 @@ func expiryIdle(s *script) {
 // expiryTouch: pings and other requests keep a session.
 func expiryTouch(s *script) {
 	c := s.dial("a")
-	c.connect(newSession(800))
+	c.connect(newSession(2000))
 	for i := range 16 {
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond)
 		if i%2 == 0 {
 			c.ok(ping())
 		} else {
@@ -347,12 +347,12 @@ func expiryEvents(s *script) {
 	w := s.dial("w")
 	w.connect(newSession(4000))
 	c := s.dial("a")
-	c.connect(newSession(400))
+	c.connect(newSession(1000))
 	c.ok(create(s.p("/p"), 0), create(s.p("/p/e1"), 1), create(s.p("/p/e2"), 1))
 	w.ok(addWatch(s.p("/p"), 1), children(s.p("/p"), true))
 	w.drain()
 	c.ok(exists(s.p("/p"), false))
-	c.expires(400*time.Millisecond, w, 3)
+	c.expires(1000*time.Millisecond, w, 3)
 	w.drain().wantEvents(0)
 	w.ok(exists(s.p("/p"), false))
 	w.end()
@@ -369,14 +369,14 @@ func expiryNoSession(s *script) {
 
 func expiryHalfFrame(s *script) {
 	c := s.dial("a")
-	c.connect(newSession(400))
+	c.connect(newSession(1000))
 	w := s.dial("w")
 	w.connect(newSession(4000))
 	c.ok(create(s.p("/e"), 1))
 	w.ok(exists(s.p("/e"), true))
 	c.ok(exists(s.p("/e"), false))
 	c.write([]byte{0, 0, 1, 0, 0, 0})
-	c.expires(400*time.Millisecond, w, 1)
+	c.expires(1000*time.Millisecond, w, 1)
 	w.end()
 }
 
