@@ -1,7 +1,6 @@
 package server
 
 import (
-	"runtime"
 	"strings"
 
 	"zk/jute"
@@ -135,11 +134,13 @@ func (c *conn) finish(r *request, code jute.Code, body func([]byte) []byte) {
 	c.noteReply(r.op, r.xid, zxid, size)
 }
 
-// read runs a step of a long read under the tree's read lock, which a panic in f doesn't keep. Then others may run:
-// a write needs a processor for a moment at several places on its way, and would wait at each for long reads to have
-// used up what the runtime gives them.
-func (s *Server) read(f func()) {
-	defer runtime.Gosched()
+// read runs a step of a long read under the tree's read lock, which a panic in f doesn't keep. All steps but the
+// first wait for a share: a read of one step is none of those that can wait.
+func (s *Server) read(first bool, f func()) {
+	if !first {
+		s.shares.take()
+		defer s.shares.give()
+	}
 	s.lock.RLock()
 	defer s.lock.RUnlock()
 	f()
@@ -158,13 +159,13 @@ func (c *conn) walkOnce(r *request, open func(tree.Ref) *tree.Walk, fail func(ju
 	s := c.srv
 	w, code := c.openWalk(r, open)
 	if code != jute.CodeOk {
-		s.read(func() { fail(code) })
+		s.read(true, func() { fail(code) })
 		return true
 	}
 	defer c.closeWalk(w)
-	for {
+	for first := true; ; first = false {
 		var lost, done, index bool
-		s.read(func() {
+		s.read(first, func() {
 			if lost = w.Lost(); !lost {
 				done, index = step(w)
 			}
@@ -175,7 +176,7 @@ func (c *conn) walkOnce(r *request, open func(tree.Ref) *tree.Walk, fail func(ju
 		case done:
 			return true
 		case index:
-			w.Index()
+			c.indexWalk(w)
 		}
 	}
 }
@@ -191,6 +192,12 @@ func (c *conn) openWalk(r *request, open func(tree.Ref) *tree.Walk) (*tree.Walk,
 		return nil, code
 	}
 	return open(s.tree.Find(r.local.path)), jute.CodeOk
+}
+
+func (c *conn) indexWalk(w *tree.Walk) {
+	c.srv.shares.take()
+	defer c.srv.shares.give()
+	w.Index()
 }
 
 func (c *conn) closeWalk(w *tree.Walk) {
@@ -284,9 +291,10 @@ func (c *conn) countNodes(r *request) {
 func (c *conn) multiRead(r *request) {
 	s := c.srv
 	var b []byte
-	for rest, done := r.local.multi, false; !done; {
+	rest := r.local.multi
+	for first, done := true, false; !done; first = false {
 		var wide *readOp
-		s.read(func() {
+		s.read(first, func() {
 			from := len(b)
 			for n := 0; n < stepNodes && len(b)-from < multiReadStepBytes && len(rest) > 0; n++ {
 				if s.isWide(&rest[0]) {
@@ -364,15 +372,16 @@ func (c *conn) setWatches(r *request) {
 	visit := []func(string, *request){c.catchUpData, c.catchUpExist, c.catchUpChild,
 		func(p string, _ *request) { s.watches.Add(p, c, watch.Persistent) },
 		func(p string, _ *request) { s.watches.Add(p, c, watch.PersistentRecursive) }}
+	first := true
 	for i, list := range lists {
 		for len(list) > 0 {
 			n := min(len(list), stepNodes/4)
-			s.read(func() {
+			s.read(first, func() {
 				for _, p := range list[:n] {
 					visit[i](p, r)
 				}
 			})
-			list = list[n:]
+			list, first = list[n:], false
 		}
 	}
 	s.lock.RLock()
@@ -439,6 +448,8 @@ func (c *conn) catchUpChild(path string, r *request) {
 // in the list or not.
 func (c *conn) listEphemerals(r *request) {
 	s := c.srv
+	s.shares.take()
+	defer s.shares.give()
 	s.lock.RLock()
 	defer s.lock.RUnlock()
 	keep := underPrefix(r.local.path)
@@ -459,19 +470,23 @@ func (c *conn) listEphemerals(r *request) {
 	c.finishLong(r, n, pieces, nil)
 }
 
-// eachEphemeral calls f for a session's ephemerals, and lets go of the tree's read lock, with which it is
-// called, now and then. A map may change while a loop over it is not running.
+// eachEphemeral calls f for a session's ephemerals. It is called with a share and the tree's read lock, and lets go
+// of both now and then.
 func (s *Server) eachEphemeral(id jute.SessionID, f func(path string)) {
-	eachEphemeral(s.lock, s.tree, id, f)
+	eachEphemeral(s.lock, s.tree, id, f, func() {
+		s.shares.give()
+		s.shares.take()
+	})
 }
 
-func eachEphemeral(lock *TreeLock, t *tree.Tree, id jute.SessionID, f func(path string)) {
+// eachEphemeral calls between now and then, without the read lock. A map may change while a loop over it is not running.
+func eachEphemeral(lock *TreeLock, t *tree.Tree, id jute.SessionID, f func(path string), between func()) {
 	n := 0
 	t.EachEphemeral(id, func(path string) {
 		f(path)
 		if n++; n%stepNodes == 0 {
 			lock.RUnlock()
-			runtime.Gosched() // see Server.read
+			between()
 			lock.RLock()
 		}
 	})

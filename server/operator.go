@@ -249,6 +249,8 @@ func (o operator) Ephemerals() map[jute.SessionID][]string {
 
 // ephemeralsOf lists a session's ephemerals in steps.
 func (s *Server) ephemeralsOf(id jute.SessionID) []string {
+	s.shares.take()
+	defer s.shares.give()
 	s.lock.RLock()
 	defer s.lock.RUnlock()
 	list := make([]string, 0, s.tree.EphemeralCount(id))

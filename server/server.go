@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -113,6 +114,7 @@ type Server struct {
 	throttle    connThrottle
 	requests    requestThrottle
 	turns       turns
+	shares      shares       // of long reads
 	large       atomic.Int64 // bytes of large requests in flight
 	handshakes  atomic.Int64 // TLS handshakes under way
 	traceMask   atomic.Int64
@@ -154,6 +156,7 @@ func New(o Options) (*Server, error) {
 		OnEphemeralRefused: s.ephemeralRefused,
 		OnQuotaExceeded:    func(path string) { s.met.QuotaExceededErrorPerNamespace.Add(namespace(path), 1) },
 	})
+	s.shares = newShares()
 	s.throttle.init(&o.Config.ConnectionThrottle, o.Rand)
 	s.requests.init(s)
 	s.applier.init(s)
@@ -251,7 +254,7 @@ func (v lockedView) QuotaOf(path string) (tree.Quota, bool) {
 func (v lockedView) Ephemerals(id jute.SessionID, dst []string) []string {
 	v.lock.RLock()
 	defer v.lock.RUnlock()
-	eachEphemeral(v.lock, v.tree, id, func(path string) { dst = append(dst, path) })
+	eachEphemeral(v.lock, v.tree, id, func(path string) { dst = append(dst, path) }, runtime.Gosched)
 	return dst
 }
 

@@ -1,0 +1,46 @@
+package server
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// TestShares: however many long reads there are, those that go on are half as many as there are processors; the first
+// step of a read waits for nobody, and a panic keeps nothing.
+func TestShares(t *testing.T) {
+	s := &Server{lock: &TreeLock{}, shares: newShares()}
+	var running, most atomic.Int32
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			for range 20 {
+				s.read(false, func() {
+					most.Store(max(most.Load(), running.Add(1)))
+					runtime.Gosched()
+					running.Add(-1)
+				})
+			}
+		})
+	}
+	wg.Wait()
+	if limit := int32(max(1, runtime.GOMAXPROCS(0)/2)); most.Load() < 1 || most.Load() > limit {
+		t.Errorf("%d long reads at once, %d at most should be", most.Load(), limit)
+	}
+	for range cap(s.shares) {
+		s.shares.take()
+	}
+	first := false
+	s.read(true, func() { first = true })
+	for range cap(s.shares) {
+		s.shares.give()
+	}
+	func() {
+		defer func() { _ = recover() }()
+		s.read(false, func() { panic("a bug") })
+	}()
+	if !first || len(s.shares) != 0 || !s.lock.TryLock() {
+		t.Errorf("first step %v, %d shares taken, or the lock", first, len(s.shares))
+	}
+}
