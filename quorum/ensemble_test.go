@@ -2,11 +2,13 @@ package quorum
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,8 +27,10 @@ type ensemble struct {
 	conf  *verifier.Config
 	nodes []*node // by sid - 1
 	set   func(*Options)
-	level slog.Level
-	watch *logWatch
+	// listen is that of the network, unless a test puts another in its place.
+	listen func(context.Context, string) (net.Listener, error)
+	level  slog.Level
+	watch  *logWatch
 }
 
 // node is a server that can be killed and started again with what it has on its disk.
@@ -50,6 +54,7 @@ const testTick = 100 * time.Millisecond
 func newEnsemble(t testing.TB, voters, observers int) *ensemble {
 	t.Helper()
 	e := &ensemble{t: t, net: newMemNet(), level: slog.LevelWarn + 1}
+	e.listen = e.net.listen
 	text := ""
 	for i := 1; i <= voters+observers; i++ {
 		role := "participant"
@@ -101,7 +106,7 @@ func (n *node) start() {
 		to, level = e.watch, slog.LevelInfo
 	}
 	p, err := New(o, Deps{
-		Log: n.log, StateMachine: n.server, Dial: e.net.dial(hostOf(n.sid)), Listen: e.net.listen,
+		Log: n.log, StateMachine: n.server, Dial: e.net.dial(hostOf(n.sid)), Listen: e.listen,
 		Logger: slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: level})).With("me", n.sid),
 		Fatal: func(err error) {
 			if n.fatal == nil {
@@ -272,6 +277,29 @@ func TestEnsemble(t *testing.T) {
 		if s := leader.peer.Status(); s.SyncedFollowers() != 2 || s.SyncedObservers() != 1 || s.QuorumSize != 3 || s.Epoch != 1 {
 			t.Errorf("status of the leader: %+v", s)
 		}
+	})
+}
+
+// TestEarlyLearner: learners come to a leader's first address while it has not opened its second.
+func TestEarlyLearner(t *testing.T) {
+	bubble(t, 3, 0, func(e *ensemble) {
+		conf, err := verifier.Parse("server.1=s1:2888:3888\nserver.2=s2:2888:3888\nserver.3=s3:2888:3888|s3:2889:3889\nversion=0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.conf = conf
+		e.listen = func(ctx context.Context, addr string) (net.Listener, error) {
+			if addr == "s3:2889" {
+				time.Sleep(5 * testTick)
+			}
+			return e.net.listen(ctx, addr)
+		}
+		e.startAll()
+		if leader := e.leader(); leader.sid != 3 {
+			t.Fatalf("server %d leads", leader.sid)
+		}
+		e.nodes[0].mustWrite(1, 3)
+		e.same(3)
 	})
 }
 

@@ -67,6 +67,10 @@ func newLeaderTerm(ctx context.Context, p *Peer) *leaderTerm {
 // run leads until the term ends, and returns why. When it returns all goroutines of the term are gone.
 func (t *leaderTerm) run() error {
 	defer t.stop(nil)
+	t.mu.Lock()
+	t.core.Start() // before a learner can come
+	t.act(nil)
+	t.mu.Unlock()
 	var listeners []net.Listener
 	for _, addr := range t.p.o.listenAddresses(t.p.o.quorumAddresses(t.p.o.Me)) {
 		l, err := t.p.d.Listen(t.ctx, addr)
@@ -101,10 +105,6 @@ func (t *leaderTerm) run() error {
 func (t *leaderTerm) lead() {
 	tick := time.NewTicker(t.p.o.TickTime / 2)
 	defer tick.Stop()
-	t.mu.Lock()
-	t.core.Start()
-	t.act(nil)
-	t.mu.Unlock()
 	for {
 		select {
 		case <-t.ctx.Done():
