@@ -70,6 +70,8 @@
 //	read-only disk                         ends with the reason; nothing is tried again
 //	disk nearly full                       writes refused, log purged, all comes back      TestSpace..., embed TestDisk...,
 //	                                       by itself (Space)                               compat/crash TestFullDisk, TestDiskFillsItself
+//	disk nearly full, in an ensemble       the server leaves it and comes back by itself   embed TestEnsembleDiskLow,
+//	                                       (quorum.Room)                                   TestEnsembleAllLow; quorum TestRoom...
 //	disk full at one stroke                ballast given up and the write tried again,     compat/crash TestFullDisk, TestDiskRunsOut
 //	                                       else the process ends with the reason
 //	start on a full disk                   ballast given up, reads served; else refused    the same two

@@ -40,6 +40,11 @@
 // asks the log when a learner is synced. Lock order: term, then one of: tail, a link's mailbox, applier, send
 // buffer.
 //
+// # Without room
+//
+// A server whose disks are nearly full (Peer.SetRoom) stays out of its ensemble between two terms, and for
+// longer: see Room.
+//
 // # What is bounded
 //
 //	connections that are not identified  unidentifiedMax a port; the oldest goes for a new one; timeouts

@@ -16,6 +16,7 @@ const electionQueueMax = 64
 // while this server leads or follows it answers those who look for a leader.
 type electionLoop struct {
 	p     *Peer
+	ctx   context.Context // the peer's
 	node  *election.Node
 	links *electionLinks
 	start time.Time
@@ -35,7 +36,7 @@ type received struct {
 func newElectionLoop(ctx context.Context, p *Peer) *electionLoop {
 	o := p.o
 	e := &electionLoop{
-		p: p, start: time.Now(), received: make(chan received, electionQueueMax), commands: make(chan func(), electionQueueMax),
+		p: p, ctx: ctx, start: time.Now(), received: make(chan received, electionQueueMax), commands: make(chan func(), electionQueueMax),
 		decided: make(chan election.Decided, 1), newEpoch: make(chan struct{}, 1),
 		node: election.New(election.Options{
 			Me: o.Me, Observer: o.observer(), Quorums: o.quorums(), Empty: o.Empty, FinalizeWait: o.FinalizeWait,
@@ -48,31 +49,51 @@ func newElectionLoop(ctx context.Context, p *Peer) *electionLoop {
 		case <-ctx.Done():
 		}
 	}, func(sid jute.ServerID, reachable bool) {
-		e.do(ctx, func() { e.node.SetReachable(sid, reachable) })
+		e.do(func() { e.node.SetReachable(sid, reachable) })
 	})
 	return e
 }
 
 // do runs f on the goroutine, later.
-func (e *electionLoop) do(ctx context.Context, f func()) {
+func (e *electionLoop) do(f func()) {
 	select {
 	case e.commands <- f:
-	case <-ctx.Done():
+	case <-e.ctx.Done():
 	}
 }
 
-// look begins an election; decided gets its outcome. empty is Options.Empty as of now.
-func (e *electionLoop) look(ctx context.Context, zxid jute.Zxid, currentEpoch int64, empty bool) {
-	e.do(ctx, func() {
+// look begins an election in place of the one before; decided gets its outcome. empty is Options.Empty as of now.
+func (e *electionLoop) look(zxid jute.Zxid, currentEpoch int64, empty bool) {
+	e.anew(func() {
 		e.node.SetEmpty(empty)
 		e.node.Look(e.now(), zxid, currentEpoch)
 	})
 }
 
+// withdraw ends the election, or the answering after it: nobody hears of this server until it looks again.
+func (e *electionLoop) withdraw() { e.anew(e.node.Withdraw) }
+
+// anew runs f on the goroutine. When it returns, decided has nothing of what was before f.
+func (e *electionLoop) anew(f func()) {
+	done := make(chan struct{})
+	e.do(func() {
+		defer close(done)
+		select {
+		case <-e.decided:
+		default:
+		}
+		f()
+	})
+	select {
+	case <-done:
+	case <-e.ctx.Done():
+	}
+}
+
 func (e *electionLoop) now() time.Duration { return time.Since(e.start) }
 
-// run ends with ctx.
-func (e *electionLoop) run(ctx context.Context) {
+// run ends with the peer.
+func (e *electionLoop) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -82,7 +103,7 @@ func (e *electionLoop) run(ctx context.Context) {
 			timer.Stop()
 		}
 		select {
-		case <-ctx.Done():
+		case <-e.ctx.Done():
 			return
 		case f := <-e.commands:
 			f()
@@ -104,7 +125,7 @@ func (e *electionLoop) act() {
 		case election.Send:
 			e.links.send(a.To, a.Notification.Append(nil))
 		case election.Decided:
-			e.decided <- a // has room: the peer loop has taken the one before
+			e.decided <- a // has room: the one before was taken, or thrown away by anew
 		case election.LostMemory:
 			e.p.foundWiped(a)
 		case election.ConfigDiffers:

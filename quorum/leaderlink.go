@@ -270,6 +270,9 @@ func (l *leaderLink) runRequest(p *jute.QuorumPacket) error {
 		l.t.act(nil)
 		return nil
 	}
+	if l.t.p.low.Load() && r.Type != jute.OpCreateSession && r.Type != jute.OpCloseSession {
+		l.t.writeAsked(l.sid)
+	}
 	if err := l.t.p.d.StateMachine.Request(l.link(), &r, p.AuthInfo); err != nil && !errors.Is(err, ErrTermOver) {
 		return fmt.Errorf("quorum: request of session %v: %w", r.SessionID, err)
 	}

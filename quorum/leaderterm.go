@@ -35,6 +35,9 @@ type leaderTerm struct {
 	core  *zab.Leader
 	links map[zab.Link]*leaderLink
 	list  []*leaderLink // the same links
+	// The servers that want to write, of a leader without room, and since when.
+	asked      map[jute.ServerID]bool
+	askedFirst time.Time
 
 	// The core's marks, written under mu, read by the links' writers.
 	proposed, committed atomic.Int64

@@ -33,10 +33,16 @@ type Peer struct {
 	// wiped: the election has found that this server's empty log (Options.Empty) is not that of a new ensemble.
 	wiped atomic.Bool
 
-	mu      sync.Mutex
-	term    term // nil while looking
-	looking time.Time
-	elected time.Duration // how long the last election took
+	low      atomic.Bool // room is not RoomEnough
+	aside    atomic.Bool // this server stays out for that
+	replaced time.Time   // when a leader without room went last; of the term, between terms of nobody
+
+	mu          sync.Mutex
+	term        term // nil while looking
+	looking     time.Time
+	elected     time.Duration // how long the last election took
+	room        Room
+	roomChanged chan struct{} // closed when room changes
 }
 
 // term is a leaderTerm or a learnerTerm.
@@ -48,6 +54,8 @@ type term interface {
 	status(s *Status)
 	// end makes run return with the reason, soon.
 	end(reason error)
+	// needed reports if this term's ensemble is known to have no quorum without this server.
+	needed() bool
 }
 
 // New makes a Peer. The log must be open, and everything in it durable.
@@ -56,7 +64,7 @@ func New(o Options, d Deps) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{o: options, d: &d, log: d.Logger}
+	p := &Peer{o: options, d: &d, log: d.Logger, roomChanged: make(chan struct{})}
 	p.lostMemory.Store(o.LostMemory)
 	return p, nil
 }
@@ -67,8 +75,8 @@ func (p *Peer) Start() {
 	p.stop = stop
 	p.election = newElectionLoop(ctx, p)
 	p.election.links.start()
-	p.work.Go(func() { p.election.run(ctx) }) // ends with Close
-	p.work.Go(func() { p.run(ctx) })          // likewise
+	p.work.Go(func() { p.election.run() }) // ends with Close
+	p.work.Go(func() { p.run(ctx) })       // likewise
 }
 
 // Close ends the term, if there is one, and all connections.
@@ -94,7 +102,7 @@ func (p *Peer) current() term {
 // run is the peer loop: an election, the term that comes of it, again.
 func (p *Peer) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		decided, err := p.elect(ctx)
+		decided, room, err := p.elect(ctx)
 		if err != nil {
 			_ = p.fatal(err)
 			return
@@ -111,9 +119,13 @@ func (p *Peer) run(ctx context.Context) {
 		}
 		p.mu.Lock()
 		p.term = t
+		lost := p.room > room
 		p.mu.Unlock()
 		if p.wiped.Load() {
 			t.end(errWiped)
+		}
+		if lost {
+			p.leave(t, errNoRoom)
 		}
 		err = t.run()
 		if ctx.Err() == nil {
@@ -125,11 +137,11 @@ func (p *Peer) run(ctx context.Context) {
 	}
 }
 
-// elect looks for a leader. The log is durable up to its end first: nothing of an earlier term may become
-// so in the next.
-func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
+// elect looks for a leader, when there is room; it gives the room it has found. The log is durable up to its end
+// first: nothing of an earlier term may become so in the next.
+func (p *Peer) elect(ctx context.Context) (d election.Decided, room Room, err error) {
 	if err := p.d.Log.Drain(); err != nil {
-		return d, fmt.Errorf("quorum: drain the log: %w", err)
+		return d, room, fmt.Errorf("quorum: drain the log: %w", err)
 	}
 	p.mu.Lock()
 	p.term, p.looking = nil, time.Now()
@@ -137,22 +149,47 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
 	if p.d.Hooks.Looking != nil {
 		p.d.Hooks.Looking()
 	}
+	needed := p.indispensable()
+	for ctx.Err() == nil {
+		room, changed := p.roomNow()
+		if room == RoomNone || room == RoomLow && !needed {
+			needed = p.standAside(ctx, room, changed) || p.indispensable()
+			continue
+		}
+		if d, ok, err := p.vote(ctx, room, changed); ok || err != nil {
+			return d, room, err
+		}
+		needed = p.indispensable()
+	}
+	return d, room, nil
+}
+
+// vote takes part in an election, unless there is less room before it is decided.
+func (p *Peer) vote(ctx context.Context, room Room, changed <-chan struct{}) (d election.Decided, ok bool, err error) {
 	zxid, epoch := p.d.Log.LastLogged(), p.d.Log.CurrentEpoch()
 	if err := p.forget(zxid, epoch); err != nil {
-		return d, err
+		return d, false, err
 	}
 	p.log.Info("looking for a leader", "zxid", zxid, "epoch", epoch, "lost_memory", p.lostMemory.Load())
 	if p.lostMemory.Load() {
 		zxid = -1
 	}
-	p.election.look(ctx, zxid, epoch, p.empty())
-	select {
-	case d = <-p.election.decided:
-	case <-ctx.Done():
-		return d, nil
+	p.election.look(zxid, epoch, p.empty())
+	for waiting := true; waiting; {
+		select {
+		case d = <-p.election.decided:
+			waiting = false
+		case <-changed:
+			var now Room
+			if now, changed = p.roomNow(); now > room {
+				return d, false, nil
+			}
+		case <-ctx.Done():
+			return d, false, nil
+		}
 	}
 	if err := p.forget(zxid, epoch); err != nil {
-		return d, err
+		return d, false, err
 	}
 	p.mu.Lock()
 	p.elected = time.Since(p.looking)
@@ -162,7 +199,7 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, err error) {
 	if p.d.Hooks.Elected != nil {
 		p.d.Hooks.Elected(took)
 	}
-	return d, nil
+	return d, true, nil
 }
 
 // errWiped ends a term of a server whose disk must have been wiped.

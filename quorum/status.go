@@ -36,6 +36,8 @@ type Status struct {
 	LookingSince time.Time
 	// Since is when the term was established, zero before.
 	Since time.Time
+	// Aside: this server stays out of its ensemble, as its disks lack room (Peer.SetRoom).
+	Aside bool
 
 	// What follows is a leader's.
 
@@ -96,7 +98,7 @@ func (s *Status) count(fits func(*LearnerStatus) bool) (n int) {
 func (p *Peer) Status() Status {
 	p.mu.Lock()
 	t := p.term
-	s := Status{QuorumSize: len(p.o.Config.Voters()), Election: p.elected}
+	s := Status{QuorumSize: len(p.o.Config.Voters()), Election: p.elected, Aside: p.aside.Load()}
 	if t == nil {
 		s.LookingSince = p.looking
 	}

@@ -37,6 +37,9 @@ func (s *Server) Request(from any, r *jute.ForwardedRequest, ids []jute.ID) erro
 		if err := w.Decode(r.Type, r.Body, s.cfg.JuteMaxBuffer+s.cfg.JuteMaxBufferExtraSize); err != nil {
 			return fmt.Errorf("server: request of a learner: %w", err)
 		}
+		if s.refusesWrites() {
+			w.Refuse = jute.CodeNotReadOnly
+		}
 	default:
 		return fmt.Errorf("server: request of a learner: %s is none", r.Type)
 	}

@@ -22,6 +22,8 @@
 //   - A server whose zxid is -1 has lost its memory. Java and a Node ignore its votes. A Node never takes
 //     such a server, itself, for the leader, even when others say that it leads. An empty one becomes such a
 //     server when a voter shows that the ensemble has a history (Options.Empty).
+//   - A server can withdraw: it neither votes nor answers until it looks again, as if it were down. One that only
+//     wants to know if there is a leader looks with the zxid -1.
 //   - A round that no election can have reached (negative, or above 2^62) is dropped from LOOKING
 //     notifications; Java's counter would overflow.
 //   - A newer config in a notification is told to the caller and otherwise ignored: reconfig is off.

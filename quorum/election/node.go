@@ -102,7 +102,7 @@ type Node struct {
 	agreedFrom time.Duration
 
 	empty       bool                           // Options.Empty, and no term was established since
-	early       map[jute.ServerID]Notification // of voters, before the first Look
+	early       map[jute.ServerID]Notification // of voters, before the first Look; nil after it
 	unreachable map[jute.ServerID]bool         // voters only
 	configTold  map[jute.ServerID]bool         // voters of which ConfigDiffers has been told
 	actions     []Action
@@ -184,6 +184,13 @@ func (n *Node) Look(now time.Duration, zxid jute.Zxid, currentEpoch int64) {
 // SetEmpty says anew what Options.Empty said, for the Look to come: a server that has promised an epoch since is
 // known to be no wiped one.
 func (n *Node) SetEmpty(empty bool) { n.o.Empty = empty }
+
+// Withdraw ends an election, or the answering after one: until the next Look this server says nothing and hears
+// nothing, as one that is down.
+func (n *Node) Withdraw() {
+	n.state, n.agreed = Looking, false
+	n.received, n.outside, n.early = nil, nil, nil
+}
 
 // SetPeerEpoch sets the epoch of the vote that this server answers with, once it leads or has been brought up
 // to date. Without it those who come late never see equal votes. (QuorumPeer.updateElectionVote)

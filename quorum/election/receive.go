@@ -15,7 +15,7 @@ func (n *Node) Receive(now time.Duration, from jute.ServerID, m *Notification) {
 		return
 	}
 	if n.received == nil { // a connection may bring its message once only
-		if n.o.Quorums.IsVoter(from) {
+		if n.early != nil && n.o.Quorums.IsVoter(from) {
 			kept := *m
 			kept.Config = bytes.Clone(m.Config)
 			n.early[from] = kept

@@ -121,6 +121,8 @@ func (w *network) server(d *datadriven.TestData, id jute.ServerID) error {
 		for _, peer := range idsOf(d, "peer") {
 			n.SetReachable(peer, d.Cmd == "reachable")
 		}
+	case "withdraw":
+		n.Withdraw()
 	case "crash":
 		w.crash(id)
 		return nil

@@ -64,30 +64,31 @@ type Deps struct {
 
 // Node is a running server.
 type Node struct {
-	cfg     *conf.Config
-	log     *slog.Logger
-	deps    Deps
-	met     *metrics.Metrics
-	lock    server.TreeLock
-	stores  *persistence.Recovered
-	nodes   *nodestore.Store
-	tree    *tree.Tree
-	server  *server.Server
-	tls     *tls.Config // nil when no client can connect with TLS
-	purger  *persistence.Purger
-	audit   *audit.Log // nil without one
-	space   *persistence.Space
-	squeeze chan struct{}   // holds one call of squeezeLog
-	ctx     context.Context // ends at Close; immutable after Start
-	cancel  context.CancelFunc
-	work    sync.WaitGroup // warm-up, metrics endpoint, removal of a state that was replaced
-	whole   whole
-	failed  chan struct{} // closed with failure set
-	once    sync.Once
-	failure error
-	closed  sync.Once
-	done    chan struct{} // closed when Close is through
-	batch   []server.Proposal
+	cfg      *conf.Config
+	log      *slog.Logger
+	deps     Deps
+	met      *metrics.Metrics
+	lock     server.TreeLock
+	stores   *persistence.Recovered
+	nodes    *nodestore.Store
+	tree     *tree.Tree
+	server   *server.Server
+	tls      *tls.Config // nil when no client can connect with TLS
+	purger   *persistence.Purger
+	audit    *audit.Log // nil without one
+	space    *persistence.Space
+	squeeze  chan struct{} // holds one call of squeezeLog
+	tooSmall treeTooLarge
+	ctx      context.Context // ends at Close; immutable after Start
+	cancel   context.CancelFunc
+	work     sync.WaitGroup // warm-up, metrics endpoint, removal of a state that was replaced
+	whole    whole
+	failed   chan struct{} // closed with failure set
+	once     sync.Once
+	failure  error
+	closed   sync.Once
+	done     chan struct{} // closed when Close is through
+	batch    []server.Proposal
 
 	peer    *quorum.Peer     // nil standalone; immutable after Start
 	members *verifier.Config // of the ensemble; likewise

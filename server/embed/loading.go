@@ -68,6 +68,7 @@ func (l *loading) visitor() javafile.Visitor {
 			if err := l.loader.Node(node); err != nil {
 				return err
 			}
+			l.n.space.Wrote(len(node.Path) + len(node.Data) + jute.StatPersistedBytes) // or will have, soon
 			return l.step()
 		},
 	}
@@ -86,10 +87,16 @@ func (l *loading) step() error {
 	return l.write()
 }
 
+// write writes what has gathered, if there is room.
 func (l *loading) write() error {
 	if l.n.space.Level() >= persistence.SpaceLow {
 		return errDiskLow
 	}
+	return l.writeRest()
+}
+
+// writeRest is write for what little is left to make a tree whole.
+func (l *loading) writeRest() error {
 	gathered := l.gathered
 	l.gathered = 0
 	return l.nodes.Loaded(max(gathered, 1), func(b []byte) []byte { return tree.AppendCounts(b, l.tree.Counts()) })

@@ -83,6 +83,7 @@ func (m machine) Follow(t quorum.Term) error {
 
 func (m machine) begin(role server.Role, t quorum.Term) {
 	m.showRole(role)
+	m.server.SetLimits(limitsAt(m.space.Level())) // a member that can't be done without serves with little room, too
 	m.server.Begin(server.Term{
 		Role: role, Ensemble: ensemble{t}, Zxid: jute.Zxid(t.Epoch() << 32), Config: m.members.String(), ConfigVersion: m.members.Version(),
 	})

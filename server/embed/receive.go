@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"zk/jute"
@@ -19,6 +20,7 @@ type incoming struct {
 	loading
 	began time.Time
 	at    jute.Zxid // of the stream
+	free  int64     // bytes on its disk when it began
 	res   tree.Result
 	prop  jute.Proposal
 }
@@ -27,11 +29,24 @@ type incoming struct {
 // Learner.syncWithLeader). An error leaves nothing behind. (/zookeeper/config becomes this server's own
 // when its term begins.)
 func (n *Node) receive(r io.Reader, zxid jute.Zxid) (*incoming, error) {
-	in := &incoming{loading: loading{n: n, ctx: n.ctx}, began: time.Now(), at: zxid}
+	in := &incoming{loading: loading{n: n, ctx: n.ctx}, began: time.Now(), at: zxid, free: n.freeForState()}
 	if err := in.load(r, zxid); err != nil {
+		in.noRoom(err)
 		return nil, errors.Join(fmt.Errorf("embed: receive the tree at %v: %w", zxid, err), in.discard())
 	}
 	return in, nil
+}
+
+// noRoom keeps this server out of its ensemble for a while, if the tree did not fit on the disk: the leader would
+// only send it again.
+func (in *incoming) noRoom(err error) {
+	if !errors.Is(err, errDiskLow) && !errors.Is(err, syscall.ENOSPC) {
+		return
+	}
+	n := in.n
+	need := n.tooSmall.failed(in.free)
+	n.log.Error("the leader's tree does not fit on the disk", "zxid", in.at, "free_bytes", in.free, "free_bytes_needed", need)
+	n.peer.SetRoom(n.room(n.space.Level()))
 }
 
 func (in *incoming) load(r io.Reader, zxid jute.Zxid) error {
@@ -60,7 +75,9 @@ func (in *incoming) Apply(e quorum.Entry) error {
 		return fmt.Errorf("embed: receive a tree: transaction %v after %v", e.Zxid, last)
 	}
 	in.tree.Apply(&in.prop.Header, &in.prop.Txn, noEvents{}, &in.res)
-	return in.step()
+	err := in.step()
+	in.noRoom(err)
+	return err
 }
 
 // Adopt makes the tree this server's, in one durable step with the epoch and with the entries, which the leader
@@ -79,7 +96,7 @@ func (in *incoming) Adopt(epoch int64, entries []quorum.Entry) error {
 
 func (in *incoming) adopt(epoch int64, base jute.Zxid, entries []quorum.Entry) error {
 	n := in.n
-	if err := in.write(); err != nil {
+	if err := in.writeRest(); err != nil {
 		return err
 	}
 	if err := in.nodes.Flush(); err != nil {

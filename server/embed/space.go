@@ -2,10 +2,13 @@ package embed
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/persistence"
+	"zk/quorum"
 	"zk/server"
 )
 
@@ -63,6 +66,14 @@ func (n *Node) watchSpace(ctx context.Context) {
 		}
 		m.DiskDataFreeBytes.Set(free(n.cfg.DataDir))
 		m.DiskLogFreeBytes.Set(free(n.cfg.DataLogDir))
+		if n.peer != nil {
+			m.DiskOutOfQuorum.Set(func() int64 {
+				if n.peer.Status().Aside {
+					return 1
+				}
+				return 0
+			})
+		}
 	}
 	n.work.Add(1)
 	go func() { // ends at Close
@@ -78,14 +89,12 @@ func (n *Node) watchSpace(ctx context.Context) {
 	}()
 }
 
-// onSpace takes or refuses writes by the room there is. Called by Space.
+// onSpace takes or refuses writes by the room there is. Called by Space. A member of an ensemble leaves it instead,
+// unless that can't do without it.
 func (n *Node) onSpace(level persistence.SpaceLevel) {
-	limits := server.TakeAll
-	switch level {
-	case persistence.SpaceLow:
-		limits = server.RefuseWrites
-	case persistence.SpaceCritical:
-		limits = server.RefuseSessions
+	limits := limitsAt(level)
+	if n.peer != nil && !n.peer.SetRoom(n.room(level)) {
+		limits = server.TakeAll // nobody is served, or not for long: -119 would be the wrong word for that
 	}
 	n.server.SetLimits(limits)
 	if level >= persistence.SpaceTight {
@@ -94,6 +103,57 @@ func (n *Node) onSpace(level persistence.SpaceLevel) {
 		default:
 		}
 	}
+}
+
+func limitsAt(level persistence.SpaceLevel) server.Limits {
+	switch level {
+	case persistence.SpaceLow:
+		return server.RefuseWrites
+	case persistence.SpaceCritical:
+		return server.RefuseSessions
+	}
+	return server.TakeAll
+}
+
+// room is what a member of an ensemble may do at a level.
+func (n *Node) room(level persistence.SpaceLevel) quorum.Room {
+	switch {
+	case level >= persistence.SpaceCritical || n.tooSmall.now(n.freeForState()):
+		return quorum.RoomNone
+	case level >= persistence.SpaceLow:
+		return quorum.RoomLow
+	}
+	return quorum.RoomEnough
+}
+
+// freeForState is the room on the disk of the tree at the last look.
+func (n *Node) freeForState() int64 {
+	free, _ := n.space.Free(n.cfg.DataDir)
+	return free
+}
+
+// treeTooLarge remembers that a leader's tree did not fit on the disk: it must not be sent again and again.
+type treeTooLarge struct {
+	mu    sync.Mutex
+	need  int64     // free bytes that are worth another try; guarded by mu
+	until time.Time // guarded by mu; then it is tried all the same: the tree may have shrunk
+}
+
+// treeRetryPause is the time after which a tree that did not fit is asked for again.
+const treeRetryPause = 10 * time.Minute
+
+// failed takes note; free is what there was before. It gives the free bytes that are worth another try.
+func (t *treeTooLarge) failed(free int64) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.need, t.until = free+free/8+1, time.Now().Add(treeRetryPause)
+	return t.need
+}
+
+func (t *treeTooLarge) now(free int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return free < t.need && time.Now().Before(t.until)
 }
 
 // squeezeLog frees what can be freed of the log: the state is made durable, then the log is not needed for

@@ -203,6 +203,7 @@ type Metrics struct {
 	DiskDataFreeBytes *Gauge `zk:"disk_data_free_bytes"`      // free on the disk of dataDir
 	DiskLogFreeBytes  *Gauge `zk:"disk_log_free_bytes"`       // free on the disk of dataLogDir
 	DiskLowWaterBytes *Gauge `zk:"disk_low_water_mark_bytes"` // the mark; the smaller one of two disks
+	DiskOutOfQuorum   *Gauge `zk:"disk_space_out_of_quorum"`  // 1 while a member of an ensemble stays out of it for want of room, else 0; unset standalone
 
 	start    time.Time // immutable after New
 	families []family  // immutable after New, in field order

@@ -114,11 +114,15 @@ func (p *Preparer) Prepare(dst []byte, r *Request, now int64) ([]byte, Prepared)
 	h := jute.TxnHeader{ClientID: r.SessionID, Cxid: r.Cxid, Zxid: p.zxid, Time: now, Type: r.Op}
 	start := len(dst)
 	dst = h.Append(dst)
-	if r.Op == jute.OpMulti {
+	if r.Op == jute.OpMulti && r.Refuse == jute.CodeOk {
 		dst = p.multi(dst, r)
 	} else {
 		var txn jute.Txn
-		if code := p.one(r, &r.Body, &txn); code != jute.CodeOk {
+		code := r.Refuse
+		if code == jute.CodeOk {
+			code = p.one(r, &r.Body, &txn)
+		}
+		if code != jute.CodeOk {
 			h.Type = jute.OpError
 			dst = jute.AppendInt32(h.Append(dst[:start]), int32(code))
 			return dst, Prepared{Zxid: p.zxid, Type: jute.OpError, Err: code}

@@ -29,6 +29,8 @@ type Request struct {
 	TimeoutMillis int32
 	// Subs are the parts of a multi.
 	Subs []Body
+	// Refuse makes the request fail with this code, whatever it asks for, in its place in the order.
+	Refuse jute.Code
 }
 
 // Decode fills in the operation from a client's record: it is the check at the edge. Data aliases body.
