@@ -48,7 +48,7 @@ type Config struct {
 	CommitLogCount         int           // committed proposals kept in memory for DIFF, at least 500
 	SnapshotSizeFactor     float64       // log/snapshot ratio for DIFF from disk; negative off
 	ForceSync              bool          // false: writes are acknowledged before they are durable
-	ForceSnapshotSync      bool          // forceSnapshotSync, a learner asks for SNAP always
+	ForceSnapshotSync      bool          // forceSnapshotSync, a leader always sends SNAP
 	FsyncWarningThreshold  time.Duration // log a sync slower than this
 	FlushDelay             time.Duration // group commit: longest wait for more; 0 none
 	MaxWriteQueuePollTime  time.Duration // group commit: FlushDelay/3 when not set

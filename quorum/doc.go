@@ -35,6 +35,9 @@
 //	learner's read: packets -> [core; applier's queue] -> Log.Append; Durable: ACKs -> write -> leader
 //	link.read, Durable: [core: acks] -> marks move -> link.write: COMMIT; apply: StateMachine.Apply
 //
+// Where a transaction passes the hooks are told how old it is (AgeHooks): its header has the time. ages remembers
+// that for what comes by its zxid alone, and a batch looks at the clock once.
+//
 // What is in brackets runs under the term's lock, by whoever has the event: between a connection and the
 // core there is no other goroutine. Nothing under that lock waits for a disk or a socket, but what the core
 // asks the log when a learner is synced. Lock order: term, then one of: tail, a link's mailbox, applier, send

@@ -244,20 +244,9 @@ func (e *electionLinks) dialLocked(sid jute.ServerID, p *electionPeer, addresses
 	})
 }
 
-// dial tries the addresses in turn and says who calls. Names are resolved anew each time.
-func (e *electionLinks) dial(addresses []string) (c net.Conn, err error) {
-	for _, addr := range addresses {
-		if c, err = e.dialOne(addr); err == nil {
-			return c, nil
-		}
-	}
-	return nil, err
-}
-
-func (e *electionLinks) dialOne(addr string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(e.ctx, e.o.CnxTimeout)
-	defer cancel()
-	c, err := e.d.Dial(ctx, addr)
+// dial connects at one of the addresses and says who calls. Names are resolved anew each time.
+func (e *electionLinks) dial(addresses []string) (net.Conn, error) {
+	c, err := e.o.dialAny(e.ctx, e.d.Dial, addresses, e.o.CnxTimeout)
 	if err != nil {
 		return nil, err
 	}

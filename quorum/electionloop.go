@@ -128,6 +128,10 @@ func (e *electionLoop) act() {
 			e.decided <- a // has room: the one before was taken, or thrown away by anew
 		case election.LostMemory:
 			e.p.foundWiped(a)
+		case election.Wavers:
+			if t, ok := e.p.current().(*leaderTerm); ok {
+				t.wavers(a.From)
+			}
 		case election.ConfigDiffers:
 			e.p.log.Warn("another server has another configuration", "sid", a.From, "config", a.Theirs, "err", a.Err)
 		}

@@ -46,6 +46,8 @@ type node struct {
 	lost     bool // Options.LostMemory
 	empty    bool // Options.Empty
 	regained func() error
+	hooks    Hooks
+	dial     dialer // nil: the network's
 }
 
 const testTick = 100 * time.Millisecond
@@ -105,8 +107,12 @@ func (n *node) start() {
 	if e.watch != nil {
 		to, level = e.watch, slog.LevelInfo
 	}
+	dial := n.dial
+	if dial == nil {
+		dial = e.net.dial(hostOf(n.sid))
+	}
 	p, err := New(o, Deps{
-		Log: n.log, StateMachine: n.server, Dial: e.net.dial(hostOf(n.sid)), Listen: e.listen,
+		Log: n.log, StateMachine: n.server, Dial: dial, Listen: e.listen,
 		Logger: slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: level})).With("me", n.sid),
 		Fatal: func(err error) {
 			if n.fatal == nil {
@@ -115,7 +121,7 @@ func (n *node) start() {
 			}
 			n.fatal(err)
 		},
-		Regained: n.regained,
+		Regained: n.regained, Hooks: n.hooks,
 	})
 	if err != nil {
 		e.t.Fatal(err)

@@ -313,6 +313,9 @@ func (s *memServer) Lead(t Term) error {
 
 func (s *memServer) Follow(t Term) error { return s.begin(t, 0) }
 
+// idle reports if no term is served.
+func (s *memServer) idle() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.term == nil }
+
 func (s *memServer) End() {
 	s.proposing.Lock()
 	defer s.proposing.Unlock()

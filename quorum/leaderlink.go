@@ -39,6 +39,7 @@ type leaderLink struct {
 	packets []jute.QuorumPacket
 	data    []byte
 	deliver []zab.Action
+	acked   jute.Zxid // the last proposal it has acknowledged
 
 	mailbox linkMailbox
 	writer  linkWriter
@@ -137,7 +138,7 @@ func (t *leaderTerm) hangUp(id zab.Link) {
 	if l := t.links[id]; l != nil {
 		delete(t.links, id)
 		t.list = slices.DeleteFunc(t.list, func(other *leaderLink) bool { return other == l })
-		_ = l.conn.Close()
+		t.p.hangUp(l.conn)
 		l.mailbox.close()
 		l.requests.close()
 	}
@@ -182,6 +183,10 @@ func (l *leaderLink) step() {
 	for i := range l.packets {
 		t.core.Received(l.id, &l.packets[i])
 		l.deliver = t.act(l.deliver)
+		if p := &l.packets[i]; p.Type == jute.PacketAck && p.Zxid > l.acked {
+			t.acked(l.sid, l.acked, p.Zxid)
+			l.acked = p.Zxid
+		}
 	}
 	t.mu.Unlock()
 }

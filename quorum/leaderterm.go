@@ -20,6 +20,7 @@ type leaderTerm struct {
 	p     *Peer
 	tail  *tail
 	apply *applier
+	began time.Time
 	ctx   context.Context
 	stop  context.CancelCauseFunc // ends the term
 	work  sync.WaitGroup
@@ -35,6 +36,7 @@ type leaderTerm struct {
 	core  *zab.Leader
 	links map[zab.Link]*leaderLink
 	list  []*leaderLink // the same links
+	ages  ages          // of the term's proposals
 	// The servers that want to write, of a leader without room, and since when.
 	asked      map[jute.ServerID]bool
 	askedFirst time.Time
@@ -55,13 +57,14 @@ func (e *termEnd) Error() string { return e.reason }
 func newLeaderTerm(ctx context.Context, p *Peer) *leaderTerm {
 	o, log := p.o, p.d.Log
 	t := &leaderTerm{
-		p: p, tail: newTail(log.LastLogged(), o.TailBytesMax), started: make(chan struct{}), main: make(chan zab.Action, 4),
+		p: p, began: time.Now(), tail: newTail(log.LastLogged(), o.TailBytesMax), started: make(chan struct{}), main: make(chan zab.Action, 4),
 		apply: newApplier(p.d.StateMachine, log, o.PendingBytesMax, true), links: make(map[zab.Link]*leaderLink),
 	}
 	t.ctx, t.stop = context.WithCancelCause(ctx)
 	t.core = zab.NewLeader(zab.LeaderOptions{
 		Me: o.Me, Quorums: o.quorums(), AcceptedEpoch: log.AcceptedEpoch(), CurrentEpoch: log.CurrentEpoch(),
 		History: log, InitLimit: o.InitLimit, SyncLimit: o.SyncLimit, DiffBytesMax: o.DiffBytesMax(), AdmitUnknown: o.AdmitUnknown,
+		ForceSnapshot: o.ForceSnapshot, SnapSyncsMax: o.SnapSyncsMax, DiffSyncsMax: o.DiffSyncsMax,
 	})
 	t.proposed.Store(int64(t.core.Marks().Proposed))
 	return t
@@ -154,6 +157,7 @@ func (t *leaderTerm) serveClients(epoch int64) error {
 		return fmt.Errorf("quorum: begin to serve as leader: %w", err)
 	}
 	t.since.Store(time.Now().UnixMilli())
+	t.p.available(Leading)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.core.Started()
@@ -208,9 +212,11 @@ func (t *leaderTerm) publish() {
 	m := t.core.Marks()
 	committed := int64(m.Committed) != t.committed.Load()
 	if committed {
-		if n := int64(m.Committed) - t.committed.Load(); t.p.d.Hooks.Committed != nil && m.Committed.Counter() > 0 && n < 1<<32 {
-			t.p.d.Hooks.Committed(int(n))
+		before, first := jute.Zxid(t.committed.Load()), jute.NewZxid(uint32(t.Epoch()), 0)
+		if t.p.d.Hooks.Committed != nil && m.Committed > first {
+			t.p.d.Hooks.Committed(int(m.Committed - max(before, first)))
 		}
+		t.ages.tell(t.p.d.Hooks.Ages.QuorumAcked, before, m.Committed)
 		t.committed.Store(int64(m.Committed))
 	}
 	if int64(m.Proposed) != t.proposed.Load() {
@@ -232,6 +238,20 @@ func (t *leaderTerm) progress() {
 	}
 }
 
+// wavers is told that a server which has voted for this leader looks for one again.
+func (t *leaderTerm) wavers(sid jute.ServerID) {
+	limit := t.p.o.WaitForEpochMax
+	if limit <= 0 || time.Since(t.began) <= limit {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.core.Disloyal(sid) && t.p.d.Hooks.Disloyal != nil {
+		t.p.d.Hooks.Disloyal()
+	}
+	t.act(nil)
+}
+
 func (t *leaderTerm) end(reason error) { t.stop(reason) }
 
 // durable is told of the log.
@@ -240,11 +260,25 @@ func (t *leaderTerm) durable(z jute.Zxid) {
 	defer t.mu.Unlock()
 	t.core.Logged(z)
 	t.act(nil)
-	t.logged.Store(int64(z))
+	before := jute.Zxid(t.logged.Swap(int64(z)))
+	t.ages.tell(t.p.d.Hooks.Ages.Logged, before, z)
+	t.acked(t.p.o.Me, before, z)
 	for _, l := range t.list {
 		if l.stalled.Load() {
 			l.wakeUp() // a proposal too large for the tail is sent from the log
 		}
+	}
+}
+
+// acked takes a sample of the acknowledgements of a server, which are those in (after, upTo]; mu is held. (Java:
+// Leader.processAck)
+func (t *leaderTerm) acked(sid jute.ServerID, after, upTo jute.Zxid) {
+	hook, every := t.p.d.Hooks.Ages.Acked, jute.Zxid(t.p.o.AckSample)
+	if hook == nil || every <= 0 {
+		return
+	}
+	if z := upTo - upTo%every; z > after {
+		t.ages.tell(func(millis int64, _ int) { hook(sid, millis) }, z-1, z)
 	}
 }
 
@@ -274,6 +308,7 @@ func (t *leaderTerm) Propose(e Entry) error {
 	}
 	t.apply.add(e)
 	t.tail.append(e.Zxid, e.Bytes)
+	t.ages.add(e.Zxid, proposedAt(e.Bytes))
 	t.core.Proposed(e.Zxid)
 	t.act(nil)
 	t.mu.Unlock()

@@ -17,6 +17,7 @@ type sendBuffer struct {
 	more   sync.Cond // to the writer
 	room   sync.Cond // to Forward
 	buf    []byte    // guarded by mu
+	n      int       // requests in buf; guarded by mu
 	closed bool      // guarded by mu
 }
 
@@ -48,27 +49,30 @@ func (s *sendBuffer) forward(p *jute.QuorumPacket) error {
 		return ErrTermOver
 	}
 	s.buf = p.Append(s.buf)
+	s.n++
 	s.more.Signal()
 	return nil
 }
 
-// take waits for something to send, and exchanges the buffer for an empty one; nil when it is over.
-func (s *sendBuffer) take(empty []byte) []byte {
+// take waits for something to send, and exchanges the buffer for an empty one; nil when it is over. It tells how many
+// requests there are.
+func (s *sendBuffer) take(empty []byte) (full []byte, requests int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.buf) == 0 && !s.closed {
 		s.more.Wait()
 	}
 	if s.closed {
-		return nil
+		return nil, 0
 	}
-	full := s.buf
+	full, requests = s.buf, s.n
+	s.n = 0
 	if cap(empty) > linkWriteKeep {
 		empty = nil
 	}
 	s.buf = empty[:0]
 	s.room.Broadcast()
-	return full
+	return full, requests
 }
 
 func (s *sendBuffer) close() {
@@ -82,10 +86,14 @@ func (s *sendBuffer) close() {
 // write sends what has gathered until the connection ends.
 func (t *learnerTerm) write() {
 	var sent []byte
+	var requests int
 	for {
-		sent = t.out.take(sent)
+		sent, requests = t.out.take(sent)
 		if sent == nil {
 			return
+		}
+		if t.p.d.Hooks.Forwarding != nil && requests > 0 {
+			t.p.d.Hooks.Forwarding(requests)
 		}
 		if _, err := t.conn.Write(sent); err != nil {
 			t.stop(fmt.Errorf("quorum: write to leader %v: %w", t.leader, err))

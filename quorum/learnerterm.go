@@ -38,6 +38,9 @@ type learnerTerm struct {
 
 	mu   sync.Mutex
 	core *zab.Learner
+	// What has come since this server serves: the last of each, and how old it was. Guarded by mu.
+	received, committed, logged jute.Zxid
+	ages                        ages
 
 	syncMu sync.Mutex // taken before out's
 	syncs  []any      // tags of Sync without an answer; guarded by syncMu
@@ -83,7 +86,7 @@ func (t *learnerTerm) run() error {
 	t.p.log.Info("connected to the leader", "sid", t.leader, "peer", conn.RemoteAddr())
 	t.work.Go(func() { // ends with the term: what waits on the connection then fails
 		<-t.ctx.Done()
-		_ = conn.Close()
+		t.p.hangUp(conn)
 		t.out.close()
 		t.apply.end()
 	})
@@ -114,6 +117,9 @@ func (t *learnerTerm) connect() (net.Conn, error) {
 	if addresses == nil {
 		return nil, fmt.Errorf("quorum: leader %v is not in the configuration", t.leader)
 	}
+	if t.role == Observing {
+		sleepBelow(t.ctx, o.ObserverReconnectDelay)
+	}
 	ctx, cancel := context.WithTimeout(t.ctx, o.ticks(o.ConnectToLearnerMasterLimit))
 	defer cancel()
 	var err error
@@ -121,11 +127,9 @@ func (t *learnerTerm) connect() (net.Conn, error) {
 		if tries > 0 && !sleep(ctx, o.ConnectDelay) {
 			break
 		}
-		for _, addr := range addresses {
-			var c net.Conn
-			if c, err = t.p.d.Dial(ctx, addr); err == nil {
-				return c, nil
-			}
+		var c net.Conn
+		if c, err = o.dialAny(ctx, t.p.d.Dial, addresses, o.ticks(o.ConnectToLearnerMasterLimit)); err == nil {
+			return c, nil
 		}
 	}
 	return nil, fmt.Errorf("quorum: connect to leader %v: %w", t.leader, err)
@@ -178,7 +182,6 @@ func (t *learnerTerm) read() error {
 				return fmt.Errorf("quorum: read from leader %v: %w", t.leader, err)
 			}
 		}
-		t.count(packets)
 		if err := t.step(packets); err != nil {
 			return err
 		}
@@ -190,21 +193,48 @@ func (t *learnerTerm) header(packets []jute.QuorumPacket) bool {
 	return packets[len(packets)-1].Type == jute.PacketSnap
 }
 
-func (t *learnerTerm) count(packets []jute.QuorumPacket) {
-	proposals, commits := 0, 0
-	for i := range packets {
-		switch packets[i].Type {
-		case jute.PacketProposal, jute.PacketInform:
-			proposals++
-		case jute.PacketCommit:
-			commits++
+// arrivals are packets of the broadcast: how many have come, and the last of each kind.
+type arrivals struct {
+	proposals, commits  int
+	received, committed jute.Zxid
+}
+
+// note takes a packet into account; mu is held. (Java: Follower.processPacket, Observer.processPacket)
+func (t *learnerTerm) note(p *jute.QuorumPacket, n *arrivals) {
+	if !t.core.Established() {
+		return
+	}
+	switch p.Type {
+	case jute.PacketProposal:
+		t.ages.add(p.Zxid, proposedAt(p.Data))
+		n.proposals++
+		n.received = p.Zxid
+	case jute.PacketInform:
+		t.ages.add(p.Zxid, proposedAt(p.Data))
+		n.commits++
+		n.committed = p.Zxid
+	case jute.PacketCommit:
+		n.commits++
+		n.committed = p.Zxid
+	}
+}
+
+// tell tells the hooks; mu is held.
+func (t *learnerTerm) tell(n *arrivals) {
+	hooks := &t.p.d.Hooks
+	if n.proposals > 0 {
+		if hooks.ProposalReceived != nil {
+			hooks.ProposalReceived(n.proposals)
 		}
+		t.ages.tell(hooks.Ages.Received, t.received, n.received)
+		t.received = max(t.received, n.received)
 	}
-	if hook := t.p.d.Hooks.ProposalReceived; hook != nil && proposals > 0 {
-		hook(proposals)
-	}
-	if hook := t.p.d.Hooks.CommitReceived; hook != nil && commits > 0 {
-		hook(commits)
+	if n.commits > 0 {
+		if hooks.CommitReceived != nil {
+			hooks.CommitReceived(n.commits)
+		}
+		t.ages.tell(hooks.Ages.Committed, t.committed, n.committed)
+		t.committed = max(t.committed, n.committed)
 	}
 }
 
@@ -213,11 +243,14 @@ func (t *learnerTerm) count(packets []jute.QuorumPacket) {
 func (t *learnerTerm) step(packets []jute.QuorumPacket) error {
 	for len(packets) > 0 {
 		t.mu.Lock()
+		var n arrivals
 		for len(packets) > 0 && !t.core.Busy() {
+			t.note(&packets[0], &n)
 			t.core.Received(&packets[0])
 			packets = packets[1:]
 			t.act()
 		}
+		t.tell(&n)
 		t.mu.Unlock()
 		// What is done may give the core's next wish.
 		for len(t.todo) > 0 {
@@ -413,6 +446,7 @@ func (t *learnerTerm) adopted(epoch int64) error {
 // applied.
 func (t *learnerTerm) serveClients(epoch int64) error {
 	took := time.Since(t.began)
+	t.p.available(t.role)
 	t.p.log.Info(t.role.String(), "sid", t.leader, "epoch", epoch, "took", took)
 	if hook := t.p.d.Hooks.Synced; hook != nil {
 		hook(t.role, took)
@@ -454,4 +488,8 @@ func (t *learnerTerm) durable(z jute.Zxid) {
 	defer t.mu.Unlock()
 	t.core.Logged(z)
 	t.act()
+	if t.role == Following {
+		t.ages.tell(t.p.d.Hooks.Ages.Logged, t.logged, z)
+		t.logged = z
+	}
 }

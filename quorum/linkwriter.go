@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"zk/jute"
 	"zk/quorum/zab"
@@ -104,6 +105,7 @@ type linkWriter struct {
 	logged int64     // how far the log was durable then
 	buf    []byte
 	source proposals
+	writes int // since the link began, see sending
 	// counted: this sync is counted in the term as a transfer of the tree (snap) or not.
 	counted, snap bool
 }
@@ -120,6 +122,7 @@ func (l *leaderLink) write() error {
 			return err
 		}
 		w.buf = w.buf[:0]
+		waiting, oldest := w.waiting(), int64(-1)
 		what := zab.APacket
 		for what == zab.APacket && len(w.buf) < linkWriteBytes {
 			var p jute.QuorumPacket
@@ -128,11 +131,17 @@ func (l *leaderLink) write() error {
 			}
 			if what == zab.APacket {
 				w.buf = p.Append(w.buf)
+				if oldest < 0 && len(p.Data) > 0 && (p.Type == jute.PacketProposal || p.Type == jute.PacketInform) {
+					oldest = proposedAt(p.Data)
+				}
 			}
 		}
 		w.source.release()
 		if err != nil {
 			return err
+		}
+		if len(w.buf) > 0 && !w.out.Syncing() {
+			l.sending(waiting, oldest)
 		}
 		if err := l.flush(); err != nil {
 			return err
@@ -149,6 +158,32 @@ func (l *leaderLink) write() error {
 			l.wait()
 		}
 	}
+}
+
+// sendingSample is how many writes to a learner one is told of.
+const sendingSample = 8
+
+// sending tells of what waits for a learner; oldest is when the first transaction among it was made.
+func (l *leaderLink) sending(waiting int, oldest int64) {
+	w, hook := &l.writer, l.t.p.d.Hooks.Sending
+	w.writes++
+	if hook == nil || w.writes%sendingSample != 1 {
+		return
+	}
+	if oldest >= 0 {
+		oldest = max(time.Now().UnixMilli()-oldest, 0)
+	}
+	hook(l.sid, waiting, oldest)
+}
+
+// waiting is how many packets of the live traffic wait.
+func (w *linkWriter) waiting() int {
+	sent := w.out.Sent()
+	n := int64(w.seen.Committed-sent.Committed) + max(int64(w.seen.Proposed-sent.Proposed), 0)
+	if n < 0 || n > 1<<32 {
+		return 0 // the history is not there yet
+	}
+	return int(n)
 }
 
 // flush writes the buffer.
@@ -299,8 +334,11 @@ func (t *leaderTerm) countSync(snap bool, by int64) {
 	if snap {
 		n = &t.snaps
 	}
-	underWay := n.Add(by)
-	if hook := t.p.d.Hooks.SyncBegan; hook != nil && by > 0 {
+	underWay, hook := n.Add(by), t.p.d.Hooks.SyncBegan
+	if by < 0 {
+		hook = t.p.d.Hooks.SyncEnded
+	}
+	if hook != nil {
 		hook(snap, int(underWay))
 	}
 }

@@ -58,8 +58,22 @@ type Options struct {
 	// ensemble, or its disk was wiped. It becomes one with lost memory when it hears that its ensemble has a
 	// history.
 	Empty bool
+	// ForceSnapshot, SnapSyncsMax and DiffSyncsMax are those of zab.LeaderOptions.
+	ForceSnapshot              bool
+	SnapSyncsMax, DiffSyncsMax int
+	// WaitForEpochMax is how long a leader that still waits for its quorum ignores that a server which voted for
+	// it looks for another one; then it gives up. 0 is as long as InitLimit lets it wait.
+	WaitForEpochMax time.Duration
+	// An observer waits a random time below ObserverReconnectDelay before it connects to a leader, and below
+	// ObserverElectionDelay before it looks for the next, so that many of them do not come all at once.
+	ObserverReconnectDelay, ObserverElectionDelay time.Duration
+	// ReachabilityTimeout: a server with several addresses is dialled at all of them at once, and the first to be
+	// reached within this time is used. When there is none, and always if it is 0, they are tried in turn.
+	ReachabilityTimeout time.Duration
 	// AdmitUnknown lets in servers that are not in Config.
 	AdmitUnknown bool
+	// AckSample: Hooks.Acked is told of transactions whose zxid it divides; of none if it is not positive.
+	AckSample int
 }
 
 // Deps are what a Peer works on. All but Forgotten, Regained and Hooks are needed.
@@ -90,8 +104,14 @@ type Deps struct {
 type Hooks struct {
 	// Looking: an election begins.
 	Looking func()
-	// Elected: it has ended after took.
+	// Elected: it has ended after took, and this server is to be a leader or a follower. Java leaves observers out.
 	Elected func(took time.Duration)
+	// Disloyal: a leader has given up because of Options.WaitForEpochMax.
+	Disloyal func()
+	// Available: a term has begun to serve, after took without one.
+	Available func(r Role, took time.Duration)
+	// Closed: a connection between a leader and a learner was closed, which took so long.
+	Closed func(took time.Duration)
 	// Synced: this learner has the leader's history, after took.
 	Synced func(r Role, took time.Duration)
 	// Proposed: the leader has proposed a transaction of so many bytes.
@@ -100,9 +120,31 @@ type Hooks struct {
 	Committed func(n int)
 	// SyncBegan and SyncEnded: a learner is sent a DIFF or TRUNC, or, with snap, the tree; so many are now
 	// under way.
-	SyncBegan func(snap bool, underWay int)
-	// ProposalReceived and CommitReceived: a learner got so many packets.
+	SyncBegan, SyncEnded func(snap bool, underWay int)
+	// Sending: so many packets wait for a learner, and the first transaction among them was made so many milliseconds
+	// ago; less than 0 when there is none. It is told of one write in sendingSample.
+	Sending func(sid jute.ServerID, waiting int, millis int64)
+	// Forwarding: a learner sends so many requests, which have waited together, to its leader.
+	Forwarding func(requests int)
+	// ProposalReceived and CommitReceived: a learner got so many packets since it serves.
 	ProposalReceived, CommitReceived func(n int)
+	// Ages of transactions on their way.
+	Ages AgeHooks
+}
+
+// AgeHooks tell how old transactions were when they had come so far: milliseconds since the leader made them, by two
+// clocks if that was another server, and how many had that age.
+type AgeHooks struct {
+	// Received: a follower has the proposal.
+	Received func(millis int64, n int)
+	// Logged: it is durable here, on a leader or a follower, which acknowledge it now.
+	Logged func(millis int64, n int)
+	// Acked: the leader has the acknowledgement of a server, itself among them; see Options.AckSample.
+	Acked func(sid jute.ServerID, millis int64)
+	// QuorumAcked: the leader has those of a quorum.
+	QuorumAcked func(millis int64, n int)
+	// Committed: a learner has the COMMIT or INFORM.
+	Committed func(millis int64, n int)
 }
 
 const (

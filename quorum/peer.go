@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,10 +39,12 @@ type Peer struct {
 	aside    atomic.Bool // this server stays out for that
 	replaced time.Time   // when a leader without room went last; of the term, between terms of nobody
 
-	mu          sync.Mutex
-	term        term // nil while looking
-	looking     time.Time
-	elected     time.Duration // how long the last election took
+	mu      sync.Mutex
+	term    term // nil while looking
+	looking time.Time
+	elected time.Duration // how long the last election took
+	// unavailable is since when this server serves nobody, zero while it does.
+	unavailable time.Time
 	room        Room
 	roomChanged chan struct{} // closed when room changes
 }
@@ -134,6 +138,9 @@ func (p *Peer) run(ctx context.Context) {
 		if time.Since(began) < p.o.ConnectDelay {
 			sleep(ctx, p.o.ConnectDelay) // what has failed at once would do so again
 		}
+		if t.Role() == Observing {
+			sleepBelow(ctx, p.o.ObserverElectionDelay)
+		}
 	}
 }
 
@@ -145,6 +152,9 @@ func (p *Peer) elect(ctx context.Context) (d election.Decided, room Room, err er
 	}
 	p.mu.Lock()
 	p.term, p.looking = nil, time.Now()
+	if p.unavailable.IsZero() {
+		p.unavailable = p.looking
+	}
 	p.mu.Unlock()
 	if p.d.Hooks.Looking != nil {
 		p.d.Hooks.Looking()
@@ -196,10 +206,30 @@ func (p *Peer) vote(ctx context.Context, room Room, changed <-chan struct{}) (d 
 	took := p.elected
 	p.mu.Unlock()
 	p.log.Info("election decided", "state", d.State, "vote", d.Vote, "took", took)
-	if p.d.Hooks.Elected != nil {
+	if p.d.Hooks.Elected != nil && d.State != election.Observing {
 		p.d.Hooks.Elected(took)
 	}
 	return d, true, nil
+}
+
+// available notes that a term serves.
+func (p *Peer) available(r Role) {
+	p.mu.Lock()
+	since := p.unavailable
+	p.unavailable = time.Time{}
+	p.mu.Unlock()
+	if p.d.Hooks.Available != nil && !since.IsZero() {
+		p.d.Hooks.Available(r, time.Since(since))
+	}
+}
+
+// hangUp closes a connection between a leader and a learner.
+func (p *Peer) hangUp(c net.Conn) {
+	began := time.Now()
+	_ = c.Close()
+	if p.d.Hooks.Closed != nil {
+		p.d.Hooks.Closed(time.Since(began))
+	}
 }
 
 // errWiped ends a term of a server whose disk must have been wiped.
@@ -239,6 +269,13 @@ func (p *Peer) forget(zxid jute.Zxid, epoch int64) error {
 	}
 	p.lostMemory.Store(true)
 	return nil
+}
+
+// sleepBelow waits a random time below d, or until ctx ends.
+func sleepBelow(ctx context.Context, d time.Duration) {
+	if d > 0 {
+		sleep(ctx, rand.N(d))
+	}
 }
 
 // nextLink numbers the connections of learners.

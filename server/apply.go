@@ -32,6 +32,7 @@ type applier struct {
 	res      tree.Result
 	deleted  []string // by the transaction at hand; kept for the audit log only
 	learner  *term    // the term of a learner, else nil; for the batch at hand
+	stages   stages
 }
 
 func (a *applier) init(s *Server) { a.s = s }
@@ -55,6 +56,7 @@ func (s *Server) Apply(batch []Proposal) {
 		s.fail(err)
 		return
 	}
+	s.noteCommits(len(batch))
 	for len(batch) > 0 {
 		n := min(len(batch), applyBatch)
 		began = s.applier.run(batch[:n], began)
@@ -81,6 +83,7 @@ func (a *applier) run(batch []Proposal, began time.Time) time.Time {
 	a.arrived(batch, t.applied)
 	a.flush()
 	flushed := time.Now()
+	a.noteStages(&t, len(batch), flushed)
 	a.noteStop(&t, batch, flushed)
 	return flushed
 }
@@ -116,6 +119,8 @@ func (a *applier) apply(p *Proposal, now time.Time) {
 		panic(fmt.Sprintf("server: committed proposal %s can't be decoded: %v", p.Zxid, d.Err()))
 	}
 	a.deleted = a.deleted[:0]
+	age := now.UnixMilli() - a.prop.Header.Time
+	a.stages.propagated.Observe(s.met.PropagationLatency, age)
 	s.tree.Apply(&a.prop.Header, &a.prop.Txn, a, &a.res)
 	digest := int64(0)
 	if s.cfg.DigestEnabled {
@@ -128,7 +133,10 @@ func (a *applier) apply(p *Proposal, now time.Time) {
 	s.noteWrites(&a.prop.Txn, &a.res)
 	s.applied.Store(int64(p.Zxid))
 	r, _ := p.Tag.(*request)
-	if r == nil && a.learner != nil {
+	switch {
+	case r != nil && r.c == nil: // it came from a learner, or from here: a leader has it in its queue all the same
+		a.stages.wrote(s.met, age)
+	case r == nil && a.learner != nil:
 		r = a.learner.answered(&a.prop)
 	}
 	switch a.prop.Header.Type {
@@ -157,6 +165,7 @@ func (a *applier) sessionCreated(r *request) {
 	if r == nil || r.c == nil {
 		return
 	}
+	a.observed(r, time.Now()) // as in Java, but not in what cons shows of the connection
 	ses.SwapOwner(r.c)
 	r.c.sid.Store(int64(h.ClientID))
 	r.c.respond(&r.login.req, ses, a.prop.Txn.TimeoutMillis)
@@ -193,8 +202,7 @@ func (a *applier) answer(r *request, now time.Time) {
 	if r.audit != nil {
 		a.auditAnswer(r.audit, r.code)
 	}
-	millis := now.Sub(r.received).Milliseconds()
-	s.met.ObserveRequest(millis, true)
+	millis := a.observed(r, now)
 	c.answered(1, millis)
 	zxid := a.prop.Header.Zxid
 	q := &c.queue
@@ -220,6 +228,14 @@ func (a *applier) answer(r *request, now time.Time) {
 	c.runQueue()
 	q.mu.Unlock()
 	a.touch(c)
+}
+
+// observed counts a write of an own client, and gives its latency.
+func (a *applier) observed(r *request, now time.Time) (millis int64) {
+	millis = now.Sub(r.received).Milliseconds()
+	a.s.met.ObserveRequest(millis, true)
+	a.stages.wrote(a.s.met, millis)
+	return millis
 }
 
 // outOfOrder is for a reply that is not the connection's next. On a learner it is the leader's fault, or the

@@ -79,7 +79,8 @@ func newConn(s *Server, nc net.Conn, remote netip.AddrPort, ip string, mode TLSM
 	ids := s.auth.InitialIDs(remote.Addr())
 	c.ids.Store(&ids)
 	c.stats.reset()
-	c.stats.lastCxid.Store(0) // as in Java: -1 only after crst
+	c.stats.lastCxid.Store(0) // as in Java: -1 only after crst, and the zxid likewise
+	c.stats.lastZxid.Store(0)
 	return c
 }
 

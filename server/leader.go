@@ -65,6 +65,7 @@ func (s *Server) Touch(u jute.SessionTimeout) {
 // Revalidate reports whether a session that a learner's client wants to take up is alive. If so the learner's
 // link is its owner from now on.
 func (s *Server) Revalidate(from any, u jute.SessionTimeout) bool {
+	s.met.RevalidateCount.Inc()
 	ses := s.tracker.Get(u.SessionID)
 	if ses == nil || ses.IsClosing() {
 		return false

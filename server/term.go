@@ -131,6 +131,7 @@ func (s *Server) setConfig(text string, version int64) {
 	if s.tree.SetConfig(text, jute.Zxid(version), time.Now().UnixMilli()) {
 		s.store.Applied(1, s.tree.LastZxid(), func(b []byte) []byte { return tree.AppendCounts(b, s.tree.Counts()) })
 	}
+	s.met.WritePerNamespace.Observe(namespace(tree.ConfigPath), int64(len(tree.ConfigPath)+len(text))) // Java writes it each time
 }
 
 // resetSessions makes the sessions known those of the tree.

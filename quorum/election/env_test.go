@@ -54,6 +54,8 @@ func (w *network) gather(id jute.ServerID) {
 			fmt.Fprintf(w.trace, "%v decides %s\n", id, describe(a.State, a.Vote))
 		case LostMemory:
 			fmt.Fprintf(w.trace, "%v has lost its memory: %v says %s\n", id, a.From, a.Vote)
+		case Wavers:
+			fmt.Fprintf(w.trace, "%v hears that %v looks again, which voted for it\n", id, a.From)
 		case ConfigDiffers:
 			text := "unreadable"
 			if a.Err == nil {

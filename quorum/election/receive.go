@@ -41,6 +41,9 @@ func (n *Node) Receive(now time.Duration, from jute.ServerID, m *Notification) {
 		n.look(now, from, m)
 	case m.State == Looking:
 		n.send(from, n.state, n.vote)
+		if b, ok := n.received[from]; ok && n.state == Leading && b.vote.Leader == n.o.Me {
+			n.actions = append(n.actions, Wavers{from})
+		}
 	}
 }
 

@@ -146,6 +146,7 @@ func (e *env) newLeader(a *args) {
 		Me: jute.ServerID(a.number("sid", 1)), AcceptedEpoch: a.number("accepted", 0), CurrentEpoch: a.number("current", 0),
 		History: e.log, InitLimit: int(a.number("init", 4)), SyncLimit: int(a.number("sync", 2)),
 		DiffBytesMax: a.number("diffmax", 1<<20), AdmitUnknown: a.has("admit"),
+		ForceSnapshot: a.has("forcesnap"), SnapSyncsMax: int(a.number("snapsyncs", 0)), DiffSyncsMax: int(a.number("diffsyncs", 0)),
 	}
 	e.options.Quorums.Current, e.options.Quorums.LastSeen = e.config, e.next
 	e.manual = a.has("manual")

@@ -20,6 +20,11 @@ type LeaderOptions struct {
 	InitLimit, SyncLimit int
 	// DiffBytesMax is the most that is sent as a DIFF; more is sent as SNAP.
 	DiffBytesMax int64
+	// ForceSnapshot sends SNAP to every learner.
+	ForceSnapshot bool
+	// SnapSyncsMax and DiffSyncsMax are how many learners may be sent a SNAP, or a DIFF or TRUNC, at a time;
+	// 0 is without limit. Beyond that observers are hung up on; followers are not, they just count.
+	SnapSyncsMax, DiffSyncsMax int
 	// AdmitUnknown lets in learners whose sid is in no configuration, as Java does. They never count.
 	AdmitUnknown bool
 }

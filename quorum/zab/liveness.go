@@ -29,6 +29,16 @@ func (l *Leader) Tick() {
 	}
 }
 
+// Disloyal says that a server whose vote has made this one the leader looks for a leader again. It ends a term that
+// still waits for its first quorum, and reports whether it has. (Java: Leader.reportLookingSid, quitLeading)
+func (l *Leader) Disloyal(sid jute.ServerID) bool {
+	if l.phase != discovering || l.deadline == 0 { // not yet, or no longer
+		return false
+	}
+	l.giveUp(fmt.Sprintf("server %v, which voted for this leader, looks for a leader again", sid))
+	return true
+}
+
 // dropSilent hangs up on learners that haven't been heard in time, or are too far behind.
 func (l *Leader) dropSilent() {
 	for i := 0; i < len(l.peers); {

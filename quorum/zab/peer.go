@@ -29,6 +29,8 @@ type peer struct {
 	link  Link
 	sid   jute.ServerID
 	state peerState
+	// mode is how it gets the history, from peerSyncing on.
+	mode Mode
 	// observer as it said; voter if its votes count in one of the configurations.
 	observer, voter bool
 	// accepted is its acceptedEpoch as it came, last its zxid in ACKEPOCH. countsEpoch: its ACKEPOCH is an answer, and it isn't ahead.

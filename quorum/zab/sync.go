@@ -15,8 +15,15 @@ func (l *Leader) startSync(p *peer) {
 		upTo = l.marks.Committed
 	}
 	s := decide(l.o.History, p.last, upTo, l.epoch, l.o.DiffBytesMax)
+	if l.o.ForceSnapshot {
+		s = Sync{Mode: Snap, UpTo: upTo}
+	}
 	s.Observer = p.observer
-	p.state, p.deadline = peerSyncing, l.now+2*int64(l.o.InitLimit)
+	if p.observer && l.tooManySyncs(s.Mode) {
+		l.drop(p, fmt.Sprintf("as many learners as may be are sent a %v", s.Mode))
+		return
+	}
+	p.state, p.mode, p.deadline = peerSyncing, s.Mode, l.now+2*int64(l.o.InitLimit)
 	a := l.add()
 	a.Kind, a.Link, a.SID, a.Epoch, a.Sync = StartSync, p.link, p.sid, l.epoch, s
 	config := l.o.Quorums.LastSeen
@@ -26,6 +33,20 @@ func (l *Leader) startSync(p *peer) {
 	// NEWLEADER vouches for the history, so it comes behind all of it (ZOOKEEPER-3104).
 	l.sendBehind(p, jute.QuorumPacket{Type: jute.PacketNewLeader, Zxid: firstOf(l.epoch), Data: config.Append(nil)},
 		Marks{Proposed: l.marks.Proposed, Committed: upTo})
+}
+
+// tooManySyncs reports if no other observer may be synced in this way. (Java: LearnerSyncThrottler)
+func (l *Leader) tooManySyncs(m Mode) bool {
+	limit, n := l.o.DiffSyncsMax, 0
+	if m == Snap {
+		limit = l.o.SnapSyncsMax
+	}
+	for _, p := range l.peers {
+		if p.state == peerSyncing && (p.mode == Snap) == (m == Snap) {
+			n++
+		}
+	}
+	return limit > 0 && n >= limit
 }
 
 // ackNewLeader takes the ACK of NEWLEADER. (Java: Leader.waitForNewLeaderAck)

@@ -230,6 +230,8 @@ func (n *Node) storeOptions() persistence.Options {
 	o.Log.OnSync = func(took time.Duration, entries, bytes int) {
 		n.space.Wrote(bytes)
 		n.met.SyncProcessTime.ObserveDuration(took)
+		n.met.SyncProcessorQueueFlushTime.ObserveDuration(took)
+		n.met.SyncProcessorRequestQueued.Add(int64(entries))
 		n.met.SyncProcessorBatchSize.Observe(int64(entries))
 	}
 	o.Log.OnFsync = func(took time.Duration) {

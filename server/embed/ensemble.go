@@ -32,7 +32,9 @@ func (n *Node) newPeer() error {
 		CnxTimeout: c.CnxTimeout, QuorumCnxnTimeout: c.QuorumCnxnTimeout, ElectionPortBindRetry: c.ElectionPortBindRetry,
 		QuorumListenOnAllIPs: c.QuorumListenOnAllIPs, NotificationIntervalMin: c.MinNotificationInterval,
 		NotificationIntervalMax: c.MaxNotificationInterval, PacketBytesMax: c.JuteMaxBuffer + c.JuteMaxBufferExtraSize,
-		DiffBytesMax: n.diffBytesMax, LostMemory: n.stores.Lost != nil, Empty: n.stores.Lost == nil && n.stores.Empty(),
+		ForceSnapshot: c.ForceSnapshotSync, SnapSyncsMax: c.MaxConcurrentSnapSyncs, DiffSyncsMax: c.MaxConcurrentDiffSyncs,
+		WaitForEpochMax: n.waitForEpochMax(), ObserverReconnectDelay: c.ObserverReconnectDelay, ObserverElectionDelay: c.ObserverElectionDelay,
+		ReachabilityTimeout: n.reachabilityTimeout(), AckSample: c.AckLoggingFrequency, DiffBytesMax: n.diffBytesMax, LostMemory: n.stores.Lost != nil, Empty: n.stores.Lost == nil && n.stores.Empty(),
 	}, quorum.Deps{
 		Log: quorumLog{n.stores.Log, n}, StateMachine: machine{n}, Logger: n.log, Dial: n.dialPeer, Listen: n.listenPeer,
 		Fatal: n.fail, Forgotten: n.foundWiped, Regained: n.stores.Regained, Hooks: quorumHooks(n.met),
@@ -41,6 +43,22 @@ func (n *Node) newPeer() error {
 		return &configError{fmt.Errorf("embed: %w", err)}
 	}
 	return nil
+}
+
+// reachabilityTimeout is how long the addresses of a server that has several are probed, 0 for never.
+func (n *Node) reachabilityTimeout() time.Duration {
+	if !n.cfg.MultiAddressReachabilityCheckEnabled {
+		return 0
+	}
+	return n.cfg.MultiAddressReachabilityCheckTimeout
+}
+
+// waitForEpochMax is Java's key, of which -1 means without end and 0 not at all.
+func (n *Node) waitForEpochMax() time.Duration {
+	if n.cfg.MaxTimeToWaitForEpoch < 0 {
+		return 0
+	}
+	return max(n.cfg.MaxTimeToWaitForEpoch, time.Nanosecond)
 }
 
 // foundWiped notes that the folders were not empty because the ensemble is new.
@@ -102,8 +120,35 @@ func quorumHooks(m *metrics.Metrics) quorum.Hooks {
 				m.InflightDiffCount.Observe(int64(underWay))
 			}
 		},
+		SyncEnded: func(snap bool, underWay int) {
+			if snap {
+				m.InflightSnapCount.Observe(int64(underWay))
+			} else {
+				m.InflightDiffCount.Observe(int64(underWay))
+			}
+		},
+		Sending: func(sid jute.ServerID, waiting int, millis int64) {
+			m.LearnerHandlerQPSize.Observe(sid.String(), int64(waiting))
+			if millis >= 0 {
+				m.LearnerHandlerQPTime.Observe(sid.String(), millis)
+			}
+		},
+		Forwarding: func(requests int) { m.LearnerRequestProcessorQueueSize.Observe(int64(requests)) },
+		Disloyal:   m.QuitLeadingDueToDisloyalVoter.Inc,
+		Available: func(r quorum.Role, took time.Duration) {
+			m.UnavailableTime.ObserveDuration(took)
+			if r == quorum.Leading {
+				m.LeaderUnavailableTime.ObserveDuration(took)
+			}
+		},
+		Closed:           m.SocketClosingTime.ObserveDuration,
 		ProposalReceived: func(n int) { m.LearnerProposalReceivedCount.Add(int64(n)) },
 		CommitReceived:   func(n int) { m.LearnerCommitReceivedCount.Add(int64(n)) },
+		Ages: quorum.AgeHooks{
+			Received: m.ProposalLatency.ObserveMany, Logged: m.ProposalAckCreationLatency.ObserveMany,
+			Acked:       func(sid jute.ServerID, millis int64) { m.AckLatency.Observe(sid.String(), millis) },
+			QuorumAcked: m.QuorumAckLatency.ObserveMany, Committed: m.CommitPropagationLatency.ObserveMany,
+		},
 	}
 }
 

@@ -37,9 +37,12 @@ type basics struct {
 }
 
 // observe records v >= 0.
-func (b *basics) observe(v int64) {
-	b.count.Add(1)
-	b.sum.Add(v)
+func (b *basics) observe(v int64) { b.observeMany(v, 1) }
+
+// observeMany records v >= 0 n times.
+func (b *basics) observeMany(v, n int64) {
+	b.count.Add(n)
+	b.sum.Add(v * n)
 	v++
 	for m := b.smallest.Load(); m == 0 || v < m; m = b.smallest.Load() {
 		if b.smallest.CompareAndSwap(m, v) {
@@ -96,18 +99,46 @@ type Summary struct {
 type windowClock struct{ current atomic.Uint32 }
 
 // Observe records v; a negative value (clocks of two machines were compared) counts as 0.
-func (s *Summary) Observe(v int64) {
+func (s *Summary) Observe(v int64) { s.ObserveMany(v, 1) }
+
+// ObserveMany records v n times, at the cost of once. It does nothing when n is 0.
+func (s *Summary) ObserveMany(v int64, n int) {
+	if n <= 0 {
+		return
+	}
 	v = min(max(v, 0), valueMax)
-	s.observe(v)
+	s.observeMany(v, int64(n))
 	part := uint32(0)
 	if s.clock != nil {
 		part = s.clock.current.Load()
 	}
-	s.parts[part%windowParts].add(v)
+	s.parts[part%windowParts].add(v, uint64(n))
 }
 
 // ObserveDuration records d in whole milliseconds.
 func (s *Summary) ObserveDuration(d time.Duration) { s.Observe(Millis(d)) }
+
+// Run records values of which many in a row are the same, at the cost of one for each row. It belongs to one
+// goroutine. The zero Run is ready; Flush must be called at the end.
+type Run struct {
+	value int64
+	n     int
+}
+
+// Observe takes a value for s; all of a Run are for the same summary.
+func (r *Run) Observe(s *Summary, v int64) {
+	if v != r.value {
+		r.Flush(s)
+		r.value = v
+	}
+	r.n++
+}
+
+// Flush records what was taken.
+func (r *Run) Flush(s *Summary) {
+	s.ObserveMany(r.value, r.n)
+	r.n = 0
+}
 
 // Count is the number of values since the start or the last Reset.
 func (s *Summary) Count() int64 { return s.count.Load() }
@@ -168,13 +199,13 @@ func bucketValue(chunk, place int) int64 {
 	return low + (int64(1)<<(chunk-1)-1)/2
 }
 
-func (h *histogram) add(v int64) {
+func (h *histogram) add(v int64, n uint64) {
 	c, place := bucketOf(v)
 	chunk := h.chunk[c].Load()
 	if chunk == nil {
 		chunk = h.grow(c)
 	}
-	chunk[place].Add(1)
+	chunk[place].Add(n)
 }
 
 // grow is kept out of add so that add stays small; the loser of a race uses the winner's chunk.

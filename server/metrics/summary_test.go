@@ -240,3 +240,26 @@ func BenchmarkAppendMntr(b *testing.B) {
 		dst = m.AppendMntr(dst[:0], FormDefault, time.Unix(0, 0))
 	}
 }
+
+// TestRun: a row of equal values is as good as each alone.
+func TestRun(t *testing.T) {
+	m := New(time.Unix(0, 0))
+	var r Run
+	values := []int64{5, 5, 5, 0, 0, 7, 5, -3, -3}
+	for _, v := range values {
+		r.Observe(m.UpdateLatency, v)
+		m.ReadLatency.Observe(v)
+	}
+	if n := m.UpdateLatency.Count(); n == int64(len(values)) {
+		t.Error("nothing was kept for the end")
+	}
+	r.Flush(m.UpdateLatency)
+	r.Flush(m.UpdateLatency)
+	m.UpdateLatency.ObserveMany(1000, 0)
+	if got, want := m.UpdateLatency.snapshot(), m.ReadLatency.snapshot(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got, want := *m.UpdateLatency.total(), *m.ReadLatency.total(); got != want {
+		t.Error("the distributions differ")
+	}
+}
