@@ -30,6 +30,8 @@
 //	ensemble   ensembles of real processes, clients on    what was acknowledged, on every server; their trees
 //	           every server, while leaders and all of
 //	           them are killed
+//	operators  words, AdminServer commands, metrics    the same of an ensemble of Apache ZooKeeper 3.9.5 that does
+//	           of an ensemble's members                the same
 //	cclient    the C client 3.8 (libzookeeper_mt)     the client's API; the tests pass on Apache ZooKeeper
 //	node       node-zookeeper-client 1.1.3 (Node.js)  the client's API; the tests pass on Apache ZooKeeper
 //	javacli    Java's own command line (zkCli.sh)     what it prints on Apache ZooKeeper, line by line
@@ -69,7 +71,7 @@
 //	requests of one client in their order, pipelined                 javatests, kazoo
 //	values up to jute.maxbuffer, larger ones refused                 javatests, kazoo, gozk
 //	locks, elections, barriers, queues, leases, caches, partitioners kazoo, javatests (Curator), gozk (lock)
-//	four-letter words as clients use them                            kazoo, gozk; their text: diff
+//	four-letter words as clients use them                            kazoo, gozk; their text: diff; of an ensemble: operators
 //
 // java/record holds the Java programs that made recordings which are replayed
 // elsewhere, with the classes of the JDK itself: `java Jaas.java SEED COUNT` for

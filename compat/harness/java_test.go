@@ -14,7 +14,8 @@ func TestMavenJars(t *testing.T) {
 	}
 	for name, jar := range map[string]string{
 		"java": "zookeeper-" + JavaVersion + ".jar", "kafka": "kafka_2.13-*.jar",
-		"rolling": "curator-recipes-*.jar", "rolling/java38": "zookeeper-3.8.*.jar", "rolling/java36": "zookeeper-3.6.*.jar",
+		"operators": "zookeeper-prometheus-metrics-*.jar",
+		"rolling":   "curator-recipes-*.jar", "rolling/java38": "zookeeper-3.8.*.jar", "rolling/java36": "zookeeper-3.6.*.jar",
 	} {
 		lib, err := MavenJars(name)
 		if err != nil {
