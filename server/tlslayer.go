@@ -3,11 +3,12 @@ package server
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"syscall"
 	"time"
+
+	"zk/server/nowait"
 )
 
 // sealBytes is how much output is encrypted in one piece, and the most that is encrypted by the goroutine that
@@ -63,20 +64,11 @@ func (l *tlsLayer) Read(p []byte) (int, error) {
 	if !l.open {
 		return l.Conn.Read(p)
 	}
-	for {
-		n, err := syscall.Read(int(l.fd), p)
-		switch {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			return 0, errNothingYet{}
-		case err != nil:
-			return 0, err
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return n, nil
-		}
+	n, err := nowait.Read(l.fd, p)
+	if err == syscall.EAGAIN {
+		return 0, errNothingYet{}
 	}
+	return n, err
 }
 
 // Write is called by tls.Conn.
@@ -160,9 +152,8 @@ func (l *tlsLayer) next() bool {
 
 func (l *tlsLayer) trySend(fd uintptr) bool {
 	for len(l.sending) > 0 {
-		n, err := syscall.Write(int(fd), l.sending)
+		n, err := nowait.Write(fd, l.sending)
 		switch {
-		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			l.sendErr = errWouldBlock
 			return true

@@ -2,12 +2,13 @@ package server
 
 import (
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"zk/server/nowait"
 )
 
 const (
@@ -127,7 +128,7 @@ func (t *transport) secured(l *tlsLayer) {
 // tryRead reads once without waiting; false means there is nothing yet.
 func (t *transport) tryRead(fd uintptr) bool {
 	t.in = t.pool.getIn()
-	t.rn, t.rerr = readNow(fd, t.in[copy(t.in[:], t.partial):])
+	t.rn, t.rerr = nowait.Read(fd, t.in[copy(t.in[:], t.partial):])
 	if t.rerr == syscall.EAGAIN {
 		t.rerr = nil
 		t.release()
@@ -141,22 +142,6 @@ func (t *transport) release() {
 	if t.in != nil {
 		t.pool.in.Put(t.in)
 		t.in = nil
-	}
-}
-
-// readNow reads once without waiting: syscall.EAGAIN when there is nothing yet.
-func readNow(fd uintptr, b []byte) (int, error) {
-	for {
-		n, err := syscall.Read(int(fd), b)
-		switch {
-		case err == syscall.EINTR:
-		case err != nil:
-			return 0, err
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return n, nil
-		}
 	}
 }
 
@@ -175,7 +160,7 @@ func (t *transport) pump(handle func(in []byte) bool) (err error) {
 		t.unsure.Store(false)
 		for {
 			b := t.space()
-			t.rn, err = readNow(fd, b)
+			t.rn, err = nowait.Read(fd, b)
 			if err != nil {
 				t.release()
 				if err == syscall.EAGAIN {
@@ -313,9 +298,8 @@ func (t *transport) write(b []byte) (n int, err error) {
 
 func (t *transport) tryWrite(fd uintptr) bool {
 	for t.wn < len(t.wbuf) {
-		n, err := syscall.Write(int(fd), t.wbuf[t.wn:])
+		n, err := nowait.Write(fd, t.wbuf[t.wn:])
 		switch {
-		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			t.werr = errWouldBlock
 			return true

@@ -12,6 +12,7 @@ import (
 	"zk/persistence"
 	"zk/quorum"
 	"zk/server/metrics"
+	"zk/server/nowait"
 )
 
 // An ensemble's server starts like one that stands alone, but for three things: what its log has beyond the
@@ -87,11 +88,30 @@ func (n *Node) diffBytesMax() int64 {
 }
 
 func (n *Node) dialPeer(ctx context.Context, address string) (net.Conn, error) {
-	return n.deps.Dial(ctx, "tcp", address)
+	c, err := n.deps.Dial(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return nowait.Wrap(c), nil
 }
 
 func (n *Node) listenPeer(_ context.Context, address string) (net.Listener, error) {
-	return n.deps.Listen("tcp", address)
+	l, err := n.deps.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return peerListener{l}, nil
+}
+
+// peerListener accepts connections of peers.
+type peerListener struct{ net.Listener }
+
+func (l peerListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return nowait.Wrap(c), nil
 }
 
 // quorumHooks count what happens between the servers.
