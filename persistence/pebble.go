@@ -159,7 +159,7 @@ func orDiscard(l *slog.Logger) *slog.Logger {
 
 func orDefaultFS(fs vfs.FS) vfs.FS {
 	if fs == nil {
-		return vfs.Default
+		return MachineFS()
 	}
 	return fs
 }

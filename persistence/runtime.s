@@ -1,0 +1,1 @@
+// Empty: lets syncdata_linux.go declare functions of package runtime.
