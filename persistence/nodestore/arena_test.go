@@ -1,6 +1,8 @@
 package nodestore
 
 import (
+	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -88,5 +90,47 @@ func TestArenaPieces(t *testing.T) {
 	}
 	if a.used != base {
 		t.Errorf("%d bytes in use, %d before", a.used, base)
+	}
+}
+
+// TestGivenBack: the memory of nodes that are gone goes back to the system, and is taken again before more is.
+func TestGivenBack(t *testing.T) {
+	r := openRig(t, vfs.NewMem(), DefaultLimits())
+	defer r.close()
+	r.do(1, jute.Txn{Type: jute.OpCreate, Path: "/all", ACL: openACL(), ParentCversion: -1})
+	data := bytes.Repeat([]byte{0xff}, 900)
+	a := &r.nodes.arena
+	chunks := 0
+	for round := range 3 {
+		const nodes = 30_000
+		for i := range nodes {
+			r.do(1, jute.Txn{Type: jute.OpCreate, Path: fmt.Sprintf("/all/n%d", i), Data: data, ACL: openACL(), ParentCversion: -1})
+		}
+		if err := r.nodes.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if chunks == 0 {
+			chunks = len(a.chunks)
+		}
+		if n := len(a.chunks); n < 6 || n > chunks+1 || len(a.given) > 1 {
+			t.Errorf("round %d: %d chunks, %d at first, %d of them given back", round, n, chunks, len(a.given))
+		}
+		for i := range nodes {
+			r.do(1, jute.Txn{Type: jute.OpDelete, Path: fmt.Sprintf("/all/n%d", i)})
+		}
+		if err := r.nodes.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		// The current chunk and the one with the first node stay, and some that may soon be wanted.
+		if n := len(a.chunks) - len(a.given); n > emptyKept+2 {
+			t.Errorf("round %d: %d of %d chunks are kept", round, n, len(a.chunks))
+		}
+		for _, i := range a.given {
+			for at, b := range unsafe.Slice((*byte)(a.chunks[i]), chunkBytes) {
+				if b != 0 {
+					t.Fatalf("round %d: byte %d of chunk %d is still there", round, at, i)
+				}
+			}
+		}
 	}
 }

@@ -13,7 +13,8 @@
 //	record: | tree.Node 80 | hash next parent first prev sib data dataLen nameLen flags 40 | name |
 //
 // Data above bigBytes lies on Go's heap. Memory of nodes that are gone is used again for others, first for
-// those of the same size; it is not given back to the system: a server keeps what its largest tree took.
+// those of the same size. A chunk of 4 MiB in which nothing is left goes back to the system, but for a few; so does
+// most of a tree that is deleted, and little of one whose nodes go here and there. The table does not shrink.
 //
 // # Write-behind
 //

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unsafe"
 
 	"zk/jute"
 	"zk/persistence"
@@ -326,6 +327,7 @@ func (s *Store) retire(d *dirtySet) {
 		}
 		s.lock.Unlock()
 	}
+	s.giveBack()
 	d.reset()
 	s.lock.Lock()
 	s.spare = d
@@ -333,6 +335,27 @@ func (s *Store) retire(d *dirtySet) {
 	s.throttle.Lock()
 	s.written.Broadcast()
 	s.throttle.Unlock()
+}
+
+// giveBack gives the memory of chunks that have become empty back to the system, without the lock. Called with
+// writing held, so that the arena stays this one.
+func (s *Store) giveBack() {
+	s.lock.Lock()
+	list := s.arena.surplus()
+	chunks := make([]unsafe.Pointer, len(list))
+	for k, i := range list {
+		chunks[k] = s.arena.chunks[i]
+	}
+	s.lock.Unlock()
+	if len(list) == 0 {
+		return
+	}
+	for _, c := range chunks {
+		giveBack(c)
+	}
+	s.lock.Lock()
+	s.arena.given = append(s.arena.given, list...)
+	s.lock.Unlock()
 }
 
 // encoder holds the scratch of writeFrozen.
