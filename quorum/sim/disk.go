@@ -235,6 +235,9 @@ func (p *process) append(e entry, done func()) {
 // flush writes the state behind apply: a batch that is frozen now and durable later.
 func (p *process) flush() {
 	d := &p.server.disk
+	if p.server.java && (!p.serving || d.live.state.applied > d.durable.lastLogged()) {
+		return // snapshots of what may yet be cut are left out (1549)
+	}
 	if d.flushes > 0 || d.live.state.applied == d.durable.state.applied {
 		return
 	}

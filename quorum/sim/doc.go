@@ -20,6 +20,7 @@
 //	faults.go             what goes wrong, and when
 //	check.go              what must hold, asked at every step
 //	mutant.go             bugs to be planted in the drivers
+//	java.go, javaleader.go  servers of Java 3.9.5 among the others
 //
 // # What goes wrong
 //
@@ -48,6 +49,21 @@
 //	                  comes behind all that was proposed before it
 //	liveness          when the faults end, one leader comes, everybody serves, every client gets an answer,
 //	                  and all logs and trees become equal, within a bounded time
+//
+// # Servers of Java
+//
+// In a third of the runs some servers, or all, are models of Apache ZooKeeper 3.9.5, as learners and as leaders: in their
+// handling of NEWLEADER and UPTODATE, in when they log, acknowledge and apply, in whom they send what, and in the zxid that
+// one votes with which has led. Everything is checked of them too but what they break by themselves:
+//
+//	I4    they apply what is not committed: their whole log at a start, and what they are told of before UPTODATE
+//	I8    they apply what is committed before their own log has it
+//	I4    they acknowledge NEWLEADER before proposals that are not committed are durable
+//	I9    a voter that has lost its disk takes part as if it had not; so voters of Java keep theirs
+//	1549  a snapshot of what is cut later stays; so they take snapshots of committed trees only
+//	2354  a crash before currentEpoch stops their start; so they are started with the epoch of their last transaction
+//
+// Their disks are as sound as ours: what Java does not sync is another matter.
 //
 // # The rules of a driver
 //

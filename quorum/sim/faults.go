@@ -206,13 +206,13 @@ func (f *faultPlan) wipe(p *process) bool {
 			nothing++
 		}
 	}
-	if p.server.voter && (2*nothing >= f.w.voters || f.w.groups != nil) {
+	if p.server.voter && (p.server.java || 2*nothing >= f.w.voters || f.w.groups != nil) {
 		return false
 	}
 	p.crash(crashPower, "its disk is gone")
 	// Either the start finds out, as a part is left that names the server, or only the others can tell.
 	p.server.wiped = p.server.voter
-	p.server.disk.durable = image{lost: f.w.wild || f.w.chance(0.5)}
+	p.server.disk.durable = image{lost: (f.w.wild || f.w.chance(0.5)) && !p.server.java}
 	return true
 }
 

@@ -12,7 +12,7 @@ import (
 type leaderTerm struct {
 	p       *process
 	term    int
-	core    *zab.Leader
+	core    leaderCore
 	epoch   int64
 	links   []*leaderLink
 	made    zab.Link
@@ -32,6 +32,7 @@ type leaderLink struct {
 	stream  []packet
 	planned bool
 	window  int
+	queue   []jute.QuorumPacket // of a leader of Java, in place of the outbox
 }
 
 // packet is what goes over a learner's connection: a packet, or a piece of a snapshot's stream.
@@ -43,17 +44,25 @@ type packet struct {
 }
 
 func (p *process) lead() {
-	w, m := p.world, &p.server.disk.live
-	l := &leaderTerm{p: p, term: p.term, last: m.lastLogged()}
-	l.core = zab.NewLeader(zab.LeaderOptions{
-		Me: p.server.sid, Quorums: w.quorums, AcceptedEpoch: m.acceptedEpoch, CurrentEpoch: m.currentEpoch,
-		History: history{m}, InitLimit: w.initLimit, SyncLimit: w.syncLimit, DiffBytesMax: w.diffBytesMax,
-		AdmitUnknown: true,
-	})
+	l := &leaderTerm{p: p, term: p.term, last: p.server.disk.live.lastLogged()}
+	if p.server.java {
+		l.core = newJavaLeader(p)
+	} else {
+		l.core = p.newLeader()
+	}
 	p.leader = l
 	l.core.Start()
 	l.run()
 	l.ticks()
+}
+
+func (p *process) newLeader() *zab.Leader {
+	w, m := p.world, &p.server.disk.live
+	return zab.NewLeader(zab.LeaderOptions{
+		Me: p.server.sid, Quorums: w.quorums, AcceptedEpoch: m.acceptedEpoch, CurrentEpoch: m.currentEpoch,
+		History: history{m}, InitLimit: w.initLimit, SyncLimit: w.syncLimit, DiffBytesMax: w.diffBytesMax,
+		AdmitUnknown: true,
+	})
 }
 
 func (l *leaderTerm) over() bool { return l.p.dead || l.p.term != l.term }
@@ -154,7 +163,10 @@ func (l *leaderTerm) do(a *zab.Action) {
 	case zab.SaveCurrentEpoch:
 		l.save(pointCurrentEpoch, a.Epoch, func(m *image, epoch int64) { m.currentEpoch = epoch })
 	case zab.Send:
-		if link := l.find(a.Link); link != nil {
+		if link := l.find(a.Link); link != nil && l.p.server.java {
+			link.queue = append(link.queue, a.Packet)
+			link.kick()
+		} else if link != nil {
 			if err := link.outbox.Queue(a.Packet, a.Barrier); err != nil {
 				link.fail(err)
 				return
@@ -179,6 +191,9 @@ func (l *leaderTerm) do(a *zab.Action) {
 		p.machine(func() { p.applyUpTo(z) })
 	case zab.Established:
 		p.world.check.establish(p.server, uint32(a.Epoch))
+		if p.server.java {
+			p.led = jute.NewZxid(uint32(a.Epoch), 0)
+		}
 		p.node.SetPeerEpoch(a.Epoch)
 		p.elect()
 		p.machine(l.serve)
@@ -301,6 +316,10 @@ func (k *leaderLink) kick() {
 // write sends what the outbox gives, until the socket is full or there is nothing.
 func (k *leaderLink) write() {
 	l, w := k.l, k.l.p.world
+	if l.p.server.java {
+		k.writeJava()
+		return
+	}
 	if w.chance(0.1) {
 		k.kick() // it has looked at the marks before this step
 	} else {
@@ -323,19 +342,24 @@ func (k *leaderLink) write() {
 		case what == zab.APacket:
 			k.send(packet{QuorumPacket: q})
 		case what == zab.ASnapshot:
-			// Rule: the tree is taken when the stream begins, exactly as applied.
-			t := l.p.server.disk.live.state
-			k.send(packet{QuorumPacket: jute.QuorumPacket{Type: jute.PacketSnap, Zxid: t.applied}})
-			k.stream = make([]packet, 1+w.pick(10))
-			for i := range k.stream {
-				k.stream[i].piece = true
-			}
-			end := &k.stream[len(k.stream)-1]
-			end.end, end.tree = true, t
 			k.snap = false
-			k.outbox.SnapshotSent(t.applied)
+			k.outbox.SnapshotSent(k.beginSnapshot(w))
 		}
 	}
+}
+
+// beginSnapshot sends SNAP and prepares the stream behind it. Rule: the tree is taken when the stream begins, exactly as
+// applied.
+func (k *leaderLink) beginSnapshot(w *world) jute.Zxid {
+	t := k.l.p.server.disk.live.state
+	k.send(packet{QuorumPacket: jute.QuorumPacket{Type: jute.PacketSnap, Zxid: max(t.applied, k.l.p.led)}})
+	k.stream = make([]packet, 1+w.pick(10))
+	for i := range k.stream {
+		k.stream[i].piece = true
+	}
+	end := &k.stream[len(k.stream)-1]
+	end.end, end.tree = true, t
+	return t.applied
 }
 
 func (k *leaderLink) send(q packet) {

@@ -14,7 +14,7 @@ type learnerTerm struct {
 	p       *process
 	term    int
 	leader  jute.ServerID
-	core    *zab.Learner
+	core    learnerCore
 	conn    *conn
 	tries   int
 	inbox   []*packet    // read, not handled: the core waits for an answer
@@ -71,10 +71,16 @@ func (l *learnerTerm) connect(to *process) {
 	p, w := l.p, l.p.world
 	m := &p.server.disk.live
 	lost := (m.lost || p.forgot) && !p.mutated(MutantWipedVotes) && !p.mutated(MutantWipedAcks)
-	l.core = zab.NewLearner(zab.LearnerOptions{
+	o := zab.LearnerOptions{
 		Me: p.server.sid, Observer: p.server.observer, AcceptedEpoch: m.acceptedEpoch, CurrentEpoch: m.currentEpoch, LastLogged: m.lastLogged(),
 		WantSnapshot: p.wantSnapshot, LostMemory: lost, InitLimit: w.initLimit, SyncLimit: w.syncLimit,
-	})
+	}
+	if p.server.java {
+		o.LastLogged = p.lastProcessed()
+		l.core = &javaLearner{o: o}
+	} else {
+		l.core = zab.NewLearner(o)
+	}
 	p.wantSnapshot = false
 	l.conn = w.net.connect(p, to)
 	e := &l.conn.ends[learnerEnd]
@@ -270,6 +276,10 @@ func (l *learnerTerm) forward(r jute.ForwardedRequest) {
 func (l *learnerTerm) truncate(z jute.Zxid) {
 	p, s := l.p, l.p.server
 	m := &s.disk.live
+	if s.java {
+		l.truncateJava(z)
+		return
+	}
 	if f, ok := m.floor(z); !ok || f != z || z < m.state.applied {
 		l.core.Truncated(false)
 		return
@@ -302,6 +312,7 @@ func (l *learnerTerm) piece(q *packet) {
 		return
 	}
 	p.world.after(p.server.disk.latency+p.server.disk.lag, p, func() {
+		p.led = 0
 		if !p.crashAt(pointSnapshotEnd, durable) {
 			l.answer(l.core.SnapshotLoaded)()
 		}

@@ -27,8 +27,9 @@ type process struct {
 	term         int // grows with each; what belongs to an older one is void
 	leader       *leaderTerm
 	learner      *learnerTerm
-	forgot       bool // MutantWipeUnmarked: lost memory that the disk doesn't know of
-	wantSnapshot bool // zab.LearnerOptions.WantSnapshot, for the next term
+	led          jute.Zxid // of Java: epoch<<32 of the last epoch that it has led, while it counts
+	forgot       bool      // MutantWipeUnmarked: lost memory that the disk doesn't know of
+	wantSnapshot bool      // zab.LearnerOptions.WantSnapshot, for the next term
 	serving      bool
 	clients      []*connection
 }
@@ -42,6 +43,9 @@ func (s *server) start() {
 	p := &process{world: w, server: s, host: s.host, lagMax: w.between(0, 2*time.Millisecond)}
 	s.proc = p
 	s.disk.open()
+	if s.java {
+		p.replay()
+	}
 	if w.tracing() {
 		m := &s.disk.live
 		w.trace(s, "starts: log %v..%v, applied %v, epochs %d/%d, lost %v", m.completeFrom, m.lastLogged(), m.state.applied, m.acceptedEpoch, m.currentEpoch, m.lost)
@@ -128,6 +132,9 @@ func (p *process) lookNow() {
 	m := &p.server.disk.live
 	zxid, epoch := m.lastLogged(), m.currentEpoch
 	switch {
+	case p.server.java:
+		p.replay()
+		zxid = p.lastProcessed()
 	case (m.lost || p.forgot) && !p.mutated(MutantWipedVotes):
 		zxid = -1
 	case p.mutated(MutantVoteApplied):
@@ -157,6 +164,9 @@ func (p *process) forgetTail() {
 // empty says if this server may be new or wiped.
 func (p *process) empty() bool {
 	m := &p.server.disk.live
+	if p.server.java {
+		return false
+	}
 	return m.empty() || p.mutated(MutantPromiseUncounted) && !m.lost && m.lastLogged() == 0 && m.currentEpoch == 0
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"zk/jute"
@@ -104,6 +105,7 @@ type server struct {
 	sid      jute.ServerID
 	voter    bool
 	observer bool
+	java     bool
 	disk     disk
 	wiped    bool // since it has last been given a history
 	proc     *process
@@ -181,7 +183,20 @@ func newWorld(o Options) *world {
 	txns := 150 + w.pick(300)
 	w.clients.pause = w.length * time.Duration(len(w.clients.all)*w.clients.pipeline*w.clients.burst) / time.Duration(txns)
 	w.faults = newFaultPlan(w)
+	w.mix(o)
 	return w
+}
+
+// mix makes servers of Java of some, in a third of the runs. It draws nothing from the run's own numbers, so that the
+// other runs are what they were without it.
+func (w *world) mix(o Options) {
+	if o.Seed%3 != 1 || o.Mutant != NoMutant {
+		return
+	}
+	rng := rand.New(rand.NewPCG(o.Seed, 395))
+	for _, s := range w.servers {
+		s.java = rng.IntN(2) == 0
+	}
 }
 
 // group makes quorums hierarchical. Some voters may count for nothing, and can't lead then.
@@ -197,7 +212,11 @@ func (w *world) group() {
 
 func (w *world) describe() string {
 	observers, unknown := 0, 0
+	java := ""
 	for _, s := range w.servers {
+		if s.java {
+			java += fmt.Sprintf(" %v", s.sid)
+		}
 		switch {
 		case s.observer:
 			observers++
@@ -208,6 +227,9 @@ func (w *world) describe() string {
 	groups := ""
 	if w.groups != nil {
 		groups = fmt.Sprintf(" in groups %v with weights %v", w.groups, w.weights)
+	}
+	if java != "" {
+		groups += ", of Java" + java
 	}
 	return fmt.Sprintf("%d voters%s, %d observers, %d followers outside the configuration; tickTime %v, initLimit %d, syncLimit %d, DIFF up to %d bytes",
 		w.voters, groups, observers, unknown, w.tick, w.initLimit, w.syncLimit, w.diffBytesMax)
