@@ -79,7 +79,8 @@
 // server/auth/digestmd5/testdata/jdk.txt.
 //
 // bench is a program: it measures both servers beside each other (make compare).
-// harness starts either server and speaks raw bytes; control adds the settings
+// history has the clients that write down what they ask and get, and the judges of what they saw (porcupine), for
+// model and faults. harness starts either server and speaks raw bytes; control adds the settings
 // that the client suites share, a proxy that cuts connections, and HTTP
 // commands by which tests in Python and Java restart the server.
 package compat

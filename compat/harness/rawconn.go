@@ -110,10 +110,15 @@ func (c *RawConn) Send(xid int32, op jute.OpCode, body []byte) error {
 // Connect does the handshake: it sends the request and reads the response. A response that says
 // "expired" is not an error; ErrClosed is.
 func (c *RawConn) Connect(r jute.ConnectRequest) (jute.ConnectResponse, error) {
+	return c.ConnectIn(10*time.Second, r)
+}
+
+// ConnectIn is Connect with a time for the response.
+func (c *RawConn) ConnectIn(timeout time.Duration, r jute.ConnectRequest) (jute.ConnectResponse, error) {
 	if err := c.Write(Frame(r.Append(nil))); err != nil {
 		return jute.ConnectResponse{}, err
 	}
-	b, err := c.ReadFrame(10 * time.Second)
+	b, err := c.ReadFrame(timeout)
 	if err != nil {
 		return jute.ConnectResponse{}, err
 	}

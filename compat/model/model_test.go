@@ -13,7 +13,7 @@ import (
 
 	"zk/compat/control"
 	"zk/compat/harness"
-	"zk/jute"
+	"zk/compat/history"
 )
 
 // TestMain deletes the server that was built.
@@ -34,7 +34,14 @@ const (
 	// left to.
 	sessionMillis = 60000
 	doomedMillis  = 1000
+	// patience bounds every wait, on a loaded machine too.
+	patience = 60 * time.Second
 )
+
+// options are those of a client of one server.
+func options(addr string, timeoutMillis int32) history.Options {
+	return history.Options{Addrs: []string{addr}, TimeoutMillis: timeoutMillis, Wait: patience}
+}
 
 // TestConsistency makes a few histories on a server that is stopped, killed, and cut off, and judges them.
 func TestConsistency(t *testing.T) {
@@ -68,7 +75,7 @@ func histories(t *testing.T, more func(done int) bool) {
 	for n := 0; more(n) && !t.Failed(); n++ {
 		t.Run(fmt.Sprint("round ", n), func(t *testing.T) {
 			t.Logf("seed %d of the load; times are not repeated", seed+uint64(n))
-			r := &round{t: t, server: server, proxy: proxy, world: world{root: fmt.Sprintf("/model%d", n)}, h: newHistory(), seed: seed + uint64(n)}
+			r := &round{t: t, server: server, proxy: proxy, world: history.World{Root: fmt.Sprintf("/model%d", n)}, h: history.New(), seed: seed + uint64(n)}
 			r.run()
 		})
 	}
@@ -79,8 +86,8 @@ type round struct {
 	t      *testing.T
 	server *harness.Server
 	proxy  *control.Proxy
-	world  world
-	h      *history
+	world  history.World
+	h      *history.History
 	seed   uint64
 
 	ids  atomic.Int64 // clients so far
@@ -89,7 +96,9 @@ type round struct {
 }
 
 func (r *round) run() {
-	r.prepare()
+	if err := r.world.Make(r.server.Addr); err != nil {
+		r.t.Fatal(err)
+	}
 	var wg sync.WaitGroup
 	for i := range clients {
 		addr := r.server.Addr
@@ -105,113 +114,71 @@ func (r *round) run() {
 	if r.t.Failed() {
 		return
 	}
-	queue, err := r.children(r.world.queue())
+	queue, err := r.world.ReadQueue(r.server.Addr)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	wrong := judge(r.h, r.world, queue)
+	wrong := history.Judge(r.h, r.world, queue, history.Rules{})
 	for _, what := range wrong[:min(len(wrong), 10)] {
 		r.t.Error(what)
 	}
-	r.t.Logf("%d replies, %d connections lost, %s", r.h.done.Load(), r.cuts.Load(), sortedKinds(r.h.records))
-	if r.h.done.Load() < leastReplies || r.cuts.Load() < clients {
-		r.t.Errorf("too little happened: %d replies, %d connections lost", r.h.done.Load(), r.cuts.Load())
+	r.t.Logf("%d replies, %d connections lost, %s", r.h.Replies(), r.cuts.Load(), r.h.Summary())
+	if r.h.Replies() < leastReplies || r.cuts.Load() < clients {
+		r.t.Errorf("too little happened: %d replies, %d connections lost", r.h.Replies(), r.cuts.Load())
 	}
-}
-
-// prepare makes the nodes of the round.
-func (r *round) prepare() {
-	s, err := login(newHistory(), 0, r.server.Addr, sessionMillis)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer s.hangUp()
-	for i, n := range r.world.nodes() {
-		if err := s.conn.Send(int32(i), jute.OpCreate, create(n[0], n[1], 0)); err != nil {
-			r.t.Fatal(err)
-		}
-		if b, err := s.conn.ReadFrame(patience); err != nil || len(b) == jute.ReplyHeaderBytes {
-			r.t.Fatalf("create %s: %x, %v", n[0], b, err)
-		}
-	}
-}
-
-// children lists a node's children.
-func (r *round) children(path string) ([]string, error) {
-	s, err := login(newHistory(), 0, r.server.Addr, sessionMillis)
-	if err != nil {
-		return nil, err
-	}
-	defer s.hangUp()
-	q := jute.PathWatchRequest{Path: path}
-	if err := s.conn.Send(1, jute.OpGetChildren, q.Append(nil)); err != nil {
-		return nil, err
-	}
-	b, err := s.conn.ReadFrame(patience)
-	if err != nil {
-		return nil, err
-	}
-	d := jute.NewDecoder(b, len(b))
-	var h jute.ReplyHeader
-	h.Decode(&d)
-	names := d.Strings()
-	if h.Err != jute.CodeOk {
-		return nil, h.Err
-	}
-	return names, d.Err()
 }
 
 // work is one client's life in the round.
 func (r *round) work(n uint64, addr string) {
 	client := int(r.ids.Add(1))
-	s, err := login(r.h, client, addr, sessionMillis)
+	s, err := history.Login(r.h, client, options(addr, sessionMillis))
 	if err != nil {
 		r.t.Error(err)
 		return
 	}
-	w := newWorker(r.world, client, rand.New(rand.NewPCG(r.seed, n)), s.do)
+	w := history.NewWorker(r.world, client, rand.New(rand.NewPCG(r.seed, n)), s.Do)
 	for !r.over.Load() && !r.t.Failed() {
-		if err := w.step(); err != nil {
+		if err := w.Step(); err != nil {
 			r.t.Error(err)
 			return
 		}
 	}
-	if err := errors.Join(w.finish(), s.quit()); err != nil {
+	if err := errors.Join(w.Finish(), s.Quit()); err != nil {
 		r.t.Error(err)
 	}
-	r.cuts.Add(int64(s.cuts))
+	r.cuts.Add(int64(s.Cuts()))
 }
 
 // doom opens sessions that take a lock and vanish.
 func (r *round) doom() {
 	for n := 0; !r.over.Load() && !r.t.Failed(); n++ {
-		s, err := login(r.h, int(r.ids.Add(1)), r.server.Addr, doomedMillis)
+		s, err := history.Login(r.h, int(r.ids.Add(1)), options(r.server.Addr, doomedMillis))
 		if err != nil {
 			r.t.Error(err)
 			return
 		}
-		path := r.world.lock(n % locks)
+		path := r.world.Lock(n % history.Locks)
 		for !r.over.Load() {
-			take := &record{kind: acquire, path: path}
-			if err = s.do(take); err != nil || take.code == jute.CodeOk {
+			take := history.Acquire(path)
+			if err = s.Do(take); err != nil || take.Done() || !take.Known() {
 				break // it has the lock, or perhaps
 			}
 		}
-		if err != nil && !errors.Is(err, errExpired) {
+		if err != nil && !errors.Is(err, history.ErrExpired) {
 			r.t.Error(err)
 			return
 		}
-		s.abandon()
+		s.Abandon()
 		// It is to lose the lock before the next one comes for it.
-		r.await(r.h.done.Load() + spell)
+		r.await(r.h.Replies() + spell)
 	}
 }
 
 // await waits until the history has some number of replies, or the round is over.
 func (r *round) await(replies int64) {
-	for end := time.Now().Add(patience); r.h.done.Load() < replies && !r.over.Load() && !r.t.Failed(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); r.h.Replies() < replies && !r.over.Load() && !r.t.Failed(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			r.t.Errorf("%d replies in %v, waiting for %d", r.h.done.Load(), patience, replies)
+			r.t.Errorf("%d replies in %v, waiting for %d", r.h.Replies(), patience, replies)
 			return
 		}
 	}
@@ -228,14 +195,14 @@ func (r *round) trouble() {
 	}
 	rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	for _, act := range list {
-		r.await(r.h.done.Load() + int64(spell/2+rng.IntN(spell)))
+		r.await(r.h.Replies() + int64(spell/2+rng.IntN(spell)))
 		if err := act(); err != nil {
 			r.t.Error(err)
 			return
 		}
 	}
 	// What follows the last fault is part of the history too.
-	r.await(max(r.h.done.Load()+spell, leastReplies))
+	r.await(max(r.h.Replies()+spell, leastReplies))
 }
 
 func (r *round) drop() error {

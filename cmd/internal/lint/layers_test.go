@@ -32,6 +32,7 @@ const (
 	jks        = "github.com/pavlo-v-chernykh/keystore-go/"
 	pkcs12     = "software.sslmate.com/src/go-pkcs12"
 	compress   = "github.com/klauspost/compress/"
+	porcupine  = "github.com/anishathalye/porcupine"
 )
 
 // layer is a line of the table: what the packages of a folder may import besides the standard library.
@@ -72,7 +73,7 @@ func layers() []layer {
 		{folder: "quorum/...", may: []string{"jute", "conf", "quorum/...", unix, rate, xsync}},
 		{folder: "persistence/javafile", may: []string{"jute", "persistence", compress, pebble}}, // vfs
 		{folder: "persistence/...", may: []string{"jute", "server/tree", "persistence/...", pebble, unix, xsync}},
-		{folder: "compat/...", may: []string{"jute", "conf", "compat/...", "cmd/internal/client", xsync}},
+		{folder: "compat/...", may: []string{"jute", "conf", "compat/...", "cmd/internal/client", porcupine, unix, xsync}},
 		{folder: "cmd/internal/client", may: []string{"jute"}},
 		{folder: "cmd/internal/...", may: []string{"jute", "cmd/internal/...", term, xsync}},
 		// figures has the text of the version.
@@ -99,7 +100,7 @@ func pureForbidden() []string {
 
 // testOnly are modules that only test files may import.
 func testOnly() []string {
-	return []string{"github.com/go-zookeeper/", "github.com/twmb/franz-go", "github.com/cockroachdb/datadriven", "pgregory.net/rapid", "go.uber.org/goleak", "github.com/anishathalye/porcupine", "testing"}
+	return []string{"github.com/go-zookeeper/", "github.com/twmb/franz-go", "github.com/cockroachdb/datadriven", "pgregory.net/rapid", "go.uber.org/goleak", porcupine, "testing"}
 }
 
 // listed is what "go list -json" tells of a package.

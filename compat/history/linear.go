@@ -1,4 +1,4 @@
-package model
+package history
 
 import (
 	"fmt"
@@ -16,23 +16,28 @@ import (
 // fails.
 const searchTime = time.Minute
 
-// linear looks for an order of the operations on each object.
-func linear(records []*record, w world, queue []string) (wrong []string) {
+// linear looks for an order of the operations on each object. What a read that need not be current has shown still
+// tells which writes were done.
+func linear(records []*Record, w World, queue []string, rules Rules) (wrong []string) {
+	look := func(path string, m porcupine.Model, list []*Record) {
+		list = slices.DeleteFunc(list, func(r *Record) bool { return !rules.current(r) })
+		wrong = append(wrong, search(path, m, list)...)
+	}
 	for i := range registers {
-		wrong = append(wrong, search(w.register(i), registerModel(), settleWrites(only(records, w.register(i))))...)
+		look(w.register(i), registerModel(), settleWrites(only(records, w.register(i))))
 	}
-	wrong = append(wrong, search(w.bank(), bankModel(), settleWrites(only(records, w.bank())))...)
-	for i := range locks {
-		wrong = append(wrong, search(w.lock(i), lockModel(), settleEnds(lockRecords(records, w.lock(i))))...)
+	look(w.bank(), bankModel(), settleWrites(only(records, w.bank())))
+	for i := range Locks {
+		look(w.Lock(i), lockModel(), settleEnds(lockRecords(records, w.Lock(i))))
 	}
-	list := only(records, w.queue())
+	list := only(records, w.Queue())
 	model := queueModel(taken(list, queue))
-	list = slices.DeleteFunc(list, func(r *record) bool { return !r.known() })
-	return append(wrong, search(w.queue(), model, list)...)
+	look(w.Queue(), model, slices.DeleteFunc(list, func(r *Record) bool { return !r.Known() }))
+	return wrong
 }
 
 // only gives the operations on an object.
-func only(records []*record, path string) (list []*record) {
+func only(records []*Record, path string) (list []*Record) {
 	for _, r := range records {
 		if r.path == path {
 			list = append(list, r)
@@ -42,7 +47,7 @@ func only(records []*record, path string) (list []*record) {
 }
 
 // lockRecords gives the operations on a lock, and the ends of sessions that may have held it.
-func lockRecords(records []*record, path string) []*record {
+func lockRecords(records []*Record, path string) []*Record {
 	list := only(records, path)
 	takers := map[int]bool{}
 	for _, r := range list {
@@ -58,7 +63,7 @@ func lockRecords(records []*record, path string) []*record {
 	return list
 }
 
-func search(name string, m porcupine.Model, records []*record) []string {
+func search(name string, m porcupine.Model, records []*Record) []string {
 	ops := make([]porcupine.Operation, len(records))
 	for i, r := range records {
 		ops[i] = porcupine.Operation{ClientId: r.client, Input: r, Output: r, Call: r.call, Return: r.ret}
@@ -74,7 +79,7 @@ func search(name string, m porcupine.Model, records []*record) []string {
 }
 
 // some shows the first operations of a short history.
-func some(records []*record) string {
+func some(records []*Record) string {
 	const most = 60
 	if len(records) > most {
 		return ""
@@ -88,11 +93,11 @@ func some(records []*record) string {
 
 // modelOf makes a model of a step over records. A maybe may be put at the very end, where nobody sees
 // what it does; so its step always can be taken.
-func modelOf[S comparable](initial S, step func(S, *record) (bool, S)) porcupine.Model {
+func modelOf[S comparable](initial S, step func(S, *Record) (bool, S)) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return initial },
 		Step: func(state, input, _ any) (bool, any) {
-			ok, next := step(state.(S), input.(*record))
+			ok, next := step(state.(S), input.(*Record))
 			return ok, next
 		},
 	}
@@ -113,12 +118,12 @@ func (n node) write(c cell) (next node, code jute.Code) {
 }
 
 func registerModel() porcupine.Model {
-	return modelOf(node{}, func(s node, r *record) (bool, node) {
+	return modelOf(node{}, func(s node, r *Record) (bool, node) {
 		if r.kind == get {
 			return r.code == jute.CodeOk && s == node{r.cells[0].value, r.cells[0].version}, s
 		}
 		next, code := s.write(r.cells[0])
-		if !r.known() {
+		if !r.Known() {
 			return code == jute.CodeOk || !r.sure, next
 		}
 		return code == r.code && (code != jute.CodeOk || r.cells[0].version == next.version), next
@@ -132,7 +137,7 @@ func bankModel() porcupine.Model {
 		initial[i].value = strconv.Itoa(balance)
 	}
 	at := func(c cell) int { return int(c.path[len(c.path)-1] - '0') }
-	return modelOf(initial, func(s bank, r *record) (bool, bank) {
+	return modelOf(initial, func(s bank, r *Record) (bool, bank) {
 		if r.kind == audit {
 			for _, c := range r.cells {
 				if s[at(c)] != (node{c.value, c.version}) {
@@ -145,20 +150,20 @@ func bankModel() porcupine.Model {
 		for _, c := range r.cells {
 			var code jute.Code
 			if next[at(c)], code = next[at(c)].write(c); code != jute.CodeOk {
-				return !r.known() && !r.sure || r.known() && r.code == code, s
+				return !r.Known() && !r.sure || r.Known() && r.code == code, s
 			}
-			if r.known() && r.code == jute.CodeOk && c.version != next[at(c)].version {
+			if r.Known() && r.code == jute.CodeOk && c.version != next[at(c)].version {
 				return false, s
 			}
 		}
-		return !r.known() || r.code == jute.CodeOk, next
+		return !r.Known() || r.code == jute.CodeOk, next
 	})
 }
 
 // queueModel counts. Numbers in taken are those of creates without a reply, which are not among the
 // operations.
 func queueModel(taken map[int]bool) porcupine.Model {
-	return modelOf(0, func(next int, r *record) (bool, int) {
+	return modelOf(0, func(next int, r *Record) (bool, int) {
 		for taken[next] {
 			next++
 		}
@@ -169,18 +174,18 @@ func queueModel(taken map[int]bool) porcupine.Model {
 // lockModel knows who holds a lock: a client's number, or -1.
 func lockModel() porcupine.Model {
 	const nobody = -1
-	return modelOf(nobody, func(s int, r *record) (bool, int) {
+	return modelOf(nobody, func(s int, r *Record) (bool, int) {
 		switch r.kind {
 		case acquire:
 			if s == nobody {
-				return !r.known() || r.code == jute.CodeOk, r.client
+				return !r.Known() || r.code == jute.CodeOk, r.client
 			}
-			return !r.known() || r.code == jute.CodeNodeExists, s
+			return !r.Known() || r.code == jute.CodeNodeExists, s
 		case release:
 			if s == nobody {
-				return !r.known() || r.code == jute.CodeNoNode, s
+				return !r.Known() || r.code == jute.CodeNoNode, s
 			}
-			return !r.known() || r.code == jute.CodeOk, nobody
+			return !r.Known() || r.code == jute.CodeOk, nobody
 		case holder:
 			if s == nobody {
 				return r.code == jute.CodeNoNode, s
@@ -192,25 +197,4 @@ func lockModel() porcupine.Model {
 		}
 		return !r.sure, s
 	})
-}
-
-// sortedKinds counts operations by kind, for the log of a test.
-func sortedKinds(records []*record) string {
-	n := map[string]int{}
-	for _, r := range records {
-		name := r.kind.String()
-		switch {
-		case !r.known():
-			name += " maybe"
-		case r.code != jute.CodeOk:
-			name += " refused"
-		}
-		n[name]++
-	}
-	var list []string
-	for name, count := range n {
-		list = append(list, fmt.Sprintf("%s %d", name, count))
-	}
-	slices.Sort(list)
-	return strings.Join(list, ", ")
 }

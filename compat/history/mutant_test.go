@@ -1,4 +1,4 @@
-package model
+package history
 
 import (
 	"fmt"
@@ -32,13 +32,17 @@ const (
 	earlyExpiry
 	maybeTwice
 	tornAudit
+	staleSynced
+	otherMoment
+	oldAfterEvent
 )
 
-// sim is a server, as far as the workload needs one. Every operation happens at one moment between its
-// call and its return; with a fault, it does one thing wrong once, when there is an occasion after a
-// while.
+// sim is a server, or an ensemble, as far as the workload needs one. Every operation happens at one moment between
+// its call and its return, but a read of an ensemble may be of an earlier moment, if its client has seen no later
+// one; with a fault, it does one thing wrong once, when there is an occasion after a while.
 type sim struct {
-	h       *history
+	rules   Rules
+	h       *History
 	rng     *rand.Rand
 	fault   fault
 	faulty  bool // it has happened
@@ -48,9 +52,12 @@ type sim struct {
 	nodes   map[string]simNode
 	before  map[string]simNode // the nodes a while ago
 	queue   []string
-	owners  map[string]int // of locks
+	owners  map[string]owner // of locks
+	past    []moment         // of an ensemble
+	seen    map[int]jute.Zxid
 	armed   map[int]map[string]bool
-	pending []func() // maybes that happen later
+	told    map[int]map[string]simNode // what a node was before an event
+	pending []func()                   // maybes that happen later
 }
 
 type simNode struct {
@@ -58,8 +65,23 @@ type simNode struct {
 	mzxid jute.Zxid
 }
 
-func newSim(w world, rng *rand.Rand, f fault) *sim {
-	s := &sim{h: newHistory(), rng: rng, fault: f, nodes: map[string]simNode{}, owners: map[string]int{}, armed: map[int]map[string]bool{}}
+type owner struct {
+	client int
+	zxid   jute.Zxid
+}
+
+// moment is what there was at a zxid.
+type moment struct {
+	zxid   jute.Zxid
+	nodes  map[string]simNode
+	owners map[string]owner
+}
+
+func newSim(w World, rng *rand.Rand, f fault, rules Rules) *sim {
+	s := &sim{
+		rules: rules, h: New(), rng: rng, fault: f, nodes: map[string]simNode{}, owners: map[string]owner{},
+		armed: map[int]map[string]bool{}, told: map[int]map[string]simNode{}, seen: map[int]jute.Zxid{},
+	}
 	for _, n := range w.nodes() {
 		s.zxid++
 		s.nodes[n[0]] = simNode{node{value: n[1]}, s.zxid}
@@ -77,7 +99,7 @@ func (s *sim) once(f fault) bool {
 }
 
 // do is session.do of a worker.
-func (s *sim) do(client int, records ...*record) {
+func (s *sim) do(client int, records ...*Record) {
 	for _, r := range records {
 		for len(s.pending) > 0 && s.rng.IntN(3) == 0 {
 			s.pending[0]()
@@ -95,7 +117,7 @@ func (s *sim) do(client int, records ...*record) {
 }
 
 // maybe loses the reply, and perhaps the request.
-func (s *sim) maybe(r *record) {
+func (s *sim) maybe(r *Record) {
 	lost := *r // what happens later must not show in the record
 	lost.cells = append([]cell(nil), r.cells...)
 	r.ret = never
@@ -114,7 +136,7 @@ func (s *sim) maybe(r *record) {
 }
 
 // apply does an operation; answered tells if its client gets the reply.
-func (s *sim) apply(r *record, answered bool) {
+func (s *sim) apply(r *Record, answered bool) {
 	if s.rng.IntN(50) == 0 {
 		s.before = maps.Clone(s.nodes)
 	}
@@ -131,6 +153,7 @@ func (s *sim) apply(r *record, answered bool) {
 		s.zxid++
 	}
 	r.zxid = s.zxid
+	defer s.behind(r)()
 	var late []item
 	switch r.kind {
 	case get:
@@ -143,6 +166,7 @@ func (s *sim) apply(r *record, answered bool) {
 		s.transfer(r)
 	case audit:
 		s.audit(r)
+	case syncing:
 	default:
 		s.lock(r)
 	}
@@ -151,18 +175,55 @@ func (s *sim) apply(r *record, answered bool) {
 	}
 	if answered {
 		s.h.arrived(r.client, item{reply: r})
+		s.seen[r.client] = max(s.seen[r.client], r.zxid)
 	}
 	for _, i := range late {
 		s.h.arrived(r.client, i)
 	}
 }
 
-func (s *sim) get(r *record) {
+// behind lets a read of an ensemble be of an earlier moment; what it returns ends that. A write makes a moment.
+func (s *sim) behind(r *Record) (back func()) {
+	back = func() {}
+	if !s.rules.Ensemble {
+		return back
+	}
+	nodes, owners := s.nodes, s.owners
+	if r.write() {
+		return func() { s.past = append(s.past, moment{s.zxid, maps.Clone(s.nodes), maps.Clone(s.owners)}) }
+	}
+	if r.kind == syncing && s.fault == staleSynced && !s.faulty {
+		r.zxid = s.seen[r.client] // it has waited for nothing
+	}
+	last := len(s.past) - 1
+	if r.watch || last < 0 || r.kind == syncing {
+		return back
+	}
+	at := max(0, last-s.rng.IntN(6))
+	m := s.past[at]
+	switch {
+	case r.synced:
+		if r.kind != get || m.nodes[r.path].version == nodes[r.path].version || m.zxid < s.seen[r.client] || !s.once(staleSynced) {
+			return back
+		}
+	case m.zxid < s.seen[r.client]:
+		return back
+	case r.kind == get && m.nodes[r.path].version != nodes[r.path].version && s.once(otherMoment):
+		m.zxid = s.zxid
+	}
+	s.nodes, s.owners, r.zxid = m.nodes, m.owners, m.zxid
+	return func() { s.nodes, s.owners = nodes, owners }
+}
+
+func (s *sim) get(r *Record) {
 	n := s.nodes[r.path]
 	if old := s.before[r.path]; s.before != nil && old.version < n.version && !r.watch && s.once(staleRead) {
 		n = old
 	}
-	r.cells = []cell{{path: r.path, value: n.value, version: n.version}}
+	if old, told := s.told[r.client][r.path]; told && !r.watch && old.version < n.version && s.once(oldAfterEvent) {
+		n = old
+	}
+	r.cells = []cell{{path: r.path, value: n.value, version: n.version, mzxid: n.mzxid}}
 	r.mzxid = n.mzxid
 	if r.watch {
 		if s.armed[r.client] == nil {
@@ -176,7 +237,7 @@ func (s *sim) get(r *record) {
 }
 
 // set gives the events that come too late.
-func (s *sim) set(r *record) (late []item) {
+func (s *sim) set(r *Record) (late []item) {
 	c := &r.cells[0]
 	n := s.nodes[r.path]
 	next, code := n.write(*c)
@@ -193,6 +254,7 @@ func (s *sim) set(r *record) (late []item) {
 	if s.once(lostWrite) {
 		return nil
 	}
+	before := s.nodes[r.path]
 	s.nodes[r.path] = simNode{next, s.zxid}
 	for client, paths := range s.armed {
 		if !paths[r.path] {
@@ -206,6 +268,11 @@ func (s *sim) set(r *record) (late []item) {
 			late = append(late, ev)
 		default:
 			s.h.arrived(client, ev)
+			s.seen[client] = s.zxid
+			if s.told[client] == nil {
+				s.told[client] = map[string]simNode{}
+			}
+			s.told[client][r.path] = before
 			if s.once(secondEvent) {
 				s.h.arrived(client, ev)
 			}
@@ -214,7 +281,7 @@ func (s *sim) set(r *record) (late []item) {
 	return late
 }
 
-func (s *sim) append(r *record) {
+func (s *sim) append(r *Record) {
 	n := len(s.queue)
 	if n > 0 && s.once(numberTwice) {
 		n--
@@ -226,7 +293,7 @@ func (s *sim) append(r *record) {
 	}
 }
 
-func (s *sim) transfer(r *record) {
+func (s *sim) transfer(r *Record) {
 	before := maps.Clone(s.nodes)
 	for i := range r.cells {
 		c := &r.cells[i]
@@ -244,27 +311,27 @@ func (s *sim) transfer(r *record) {
 	r.mzxid = s.zxid
 }
 
-func (s *sim) audit(r *record) {
+func (s *sim) audit(r *Record) {
 	for i := range r.cells {
 		c := &r.cells[i]
 		n := s.nodes[c.path]
 		if old := s.before[c.path]; s.before != nil && old.version < n.version && s.once(tornAudit) {
 			n = old
 		}
-		c.value, c.version = n.value, n.version
+		c.value, c.version, c.mzxid = n.value, n.version, n.mzxid
 		r.mzxid = max(r.mzxid, n.mzxid)
 	}
 }
 
-func (s *sim) lock(r *record) {
-	owner, held := s.owners[r.path]
+func (s *sim) lock(r *Record) {
+	o, held := s.owners[r.path]
 	switch r.kind {
 	case acquire:
 		if held && !s.once(twoHolders) {
 			r.code = jute.CodeNodeExists
 			return
 		}
-		s.owners[r.path] = r.client
+		s.owners[r.path] = owner{r.client, s.zxid}
 	case release:
 		if !held {
 			r.code = jute.CodeNoNode
@@ -279,54 +346,70 @@ func (s *sim) lock(r *record) {
 			r.code = jute.CodeNoNode
 			return
 		}
-		r.cells = []cell{{path: r.path, value: fmt.Sprint(owner)}}
-		r.owner = 1
+		r.cells = []cell{{path: r.path, value: fmt.Sprint(o.client), mzxid: o.zxid}}
+		r.mzxid, r.owner = o.zxid, 1
 	}
 }
 
 // ended frees what a client holds.
 func (s *sim) ended(client int) {
-	maps.DeleteFunc(s.owners, func(_ string, owner int) bool { return owner == client })
+	maps.DeleteFunc(s.owners, func(_ string, o owner) bool { return o.client == client })
 }
 
 // simulate makes a history of some clients, and judges it; faulty reports whether there was an occasion
 // for the fault.
-func simulate(t *testing.T, seed uint64, f fault) (wrong []string, faulty bool) {
+func simulate(t *testing.T, seed uint64, f fault, rules Rules) (wrong []string, faulty bool) {
 	t.Helper()
-	w := world{root: "/sim"}
+	w := World{Root: "/sim"}
 	rng := rand.New(rand.NewPCG(seed, uint64(f)))
-	s := newSim(w, rng, f)
+	s := newSim(w, rng, f, rules)
 	const clients, steps = 5, 800
-	workers := make([]*worker, clients)
+	workers := make([]*Worker, clients)
 	for i := range workers {
-		workers[i] = newWorker(w, i, rng, func(list ...*record) error { s.do(i, list...); return nil })
+		workers[i] = NewWorker(w, i, rng, func(list ...*Record) error { s.do(i, list...); return nil })
 	}
 	for i := range steps {
 		s.busy = i > steps/3 && i < steps*2/3
 		switch i % 20 { // a client that goes away with a lock, and is forgotten
 		case 0:
-			s.do(clients+i, &record{kind: acquire, path: w.lock(0)})
+			s.do(clients+i, &Record{kind: acquire, path: w.Lock(0)})
 		case 10:
 			s.now += 10
-			s.h.add(&record{client: clients + i - 10, kind: end, call: s.now, ret: never})
+			s.h.add(&Record{client: clients + i - 10, kind: end, call: s.now, ret: never})
 			s.ended(clients + i - 10)
 		}
-		if err := workers[rng.IntN(clients)].step(); err != nil {
+		if err := workers[rng.IntN(clients)].Step(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, wk := range workers {
-		if err := wk.finish(); err != nil {
+		if err := wk.Finish(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return judge(s.h, w, s.queue), s.faulty
+	return Judge(s.h, w, s.queue, rules), s.faulty
 }
 
-// TestRightHistories: what a right server gives passes.
+// kinds are what a history may be judged as.
+func kinds() map[string]Rules {
+	return map[string]Rules{"server": {}, "ensemble": {Ensemble: true}}
+}
+
+// TestRightHistories: what a right server, or ensemble, gives passes.
 func TestRightHistories(t *testing.T) {
-	for seed := range uint64(20) {
-		if wrong, _ := simulate(t, seed, none); len(wrong) > 0 {
+	for name, rules := range kinds() {
+		for seed := range uint64(20) {
+			if wrong, _ := simulate(t, seed, none, rules); len(wrong) > 0 {
+				t.Fatalf("%s, seed %d: %s", name, seed, strings.Join(wrong, "\n"))
+			}
+		}
+	}
+}
+
+// TestLingering: a stale read behind a sync is nobody's fault while a leader lingers.
+func TestLingering(t *testing.T) {
+	for seed := range uint64(10) {
+		if wrong, _ := simulate(t, seed, staleSynced, Rules{Ensemble: true, Lingering: []Span{{0, never}}}); len(wrong) > 0 {
 			t.Fatalf("seed %d: %s", seed, strings.Join(wrong, "\n"))
 		}
 	}
@@ -334,31 +417,43 @@ func TestRightHistories(t *testing.T) {
 
 // TestMutants: each fault is found.
 func TestMutants(t *testing.T) {
-	for name, f := range map[string]fault{
+	everywhere := map[string]fault{
 		"a read of what was before": staleRead, "an acknowledged write that did nothing": lostWrite, "an acknowledged node that is not there": lostNode,
 		"a restart that goes back": lostRollback, "half a multi": halfMulti, "a number given twice": numberTwice, "a set on another version": wrongVersion,
 		"a set refused though the version is right": falseRefusal, "an event behind the reply": lateEvent, "no event": noEvent, "a second event": secondEvent,
-		"a zxid that goes back": zxidBack, "a reply from before an answered write": readBeforeWrite, "two holders of a lock": twoHolders,
-		"a lock that is free too early": earlyExpiry, "a request done again and again": maybeTwice, "accounts read at different times": tornAudit,
-	} {
-		t.Run(name, func(t *testing.T) {
-			// Now and then a fault can be explained by a maybe; then nobody can know of it.
-			const least = 3
-			happened, found := 0, 0
-			for seed := uint64(0); happened < least+1 && seed < 50; seed++ {
-				wrong, faulty := simulate(t, seed, f)
-				if !faulty {
-					continue
-				}
-				happened++
-				if len(wrong) > 0 {
-					found++
-					t.Logf("seed %d: %.160s", seed, wrong[0])
-				}
-			}
-			if found < least {
-				t.Errorf("found in %d of %d histories", found, happened)
-			}
-		})
+		"a zxid that goes back": zxidBack, "two holders of a lock": twoHolders, "a lock that is free too early": earlyExpiry,
+		"a request done again and again": maybeTwice, "accounts read at different times": tornAudit, "the old data after an event": oldAfterEvent,
+	}
+	here := map[string]map[string]fault{
+		"server":   {"a reply from before an answered write": readBeforeWrite},
+		"ensemble": {"a read behind a sync of what was before": staleSynced, "a read of another moment than its zxid's": otherMoment},
+	}
+	for kind, rules := range kinds() {
+		faults := maps.Clone(everywhere)
+		maps.Copy(faults, here[kind])
+		for name, f := range faults {
+			t.Run(kind+"/"+name, func(t *testing.T) { mustBeFound(t, f, rules) })
+		}
+	}
+}
+
+// mustBeFound looks for a fault in some histories in which it happened. Now and then it can be explained by a
+// maybe; then nobody can know of it.
+func mustBeFound(t *testing.T, f fault, rules Rules) {
+	const least, most = 3, 10
+	happened, found := 0, 0
+	for seed := uint64(0); happened < most && found < least && seed < 50; seed++ {
+		wrong, faulty := simulate(t, seed, f, rules)
+		if !faulty {
+			continue
+		}
+		happened++
+		if len(wrong) > 0 {
+			found++
+			t.Logf("seed %d: %.160s", seed, wrong[0])
+		}
+	}
+	if found < least {
+		t.Errorf("found in %d of %d histories", found, happened)
 	}
 }

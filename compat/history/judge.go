@@ -1,4 +1,4 @@
-package model
+package history
 
 import (
 	"cmp"
@@ -9,25 +9,47 @@ import (
 	"zk/jute"
 )
 
-// judge gives what is wrong with a history; queue is what the queue holds at the end.
-func judge(h *history, w world, queue []string) []string {
+// Rules say what the servers have promised.
+type Rules struct {
+	// Ensemble is set when a client may read from a server that is behind: only a read behind a sync is of what is
+	// there now, the others are of the moment that their zxid says.
+	Ensemble bool
+	// Lingering are times in which a leader that has been replaced may have answered a sync, since it did not know
+	// yet. ZooKeeper promises nothing else.
+	Lingering []Span
+}
+
+// Span is a part of the time of a history.
+type Span struct{ From, To int64 }
+
+// current reports whether an operation must see what was there between its call and its return.
+func (rules Rules) current(r *Record) bool {
+	if !rules.Ensemble || r.write() || r.kind == end {
+		return true
+	}
+	return r.synced && !slices.ContainsFunc(rules.Lingering, func(s Span) bool { return r.call <= s.To && s.From <= r.ret })
+}
+
+// Judge gives what is wrong with a history; queue is what the queue holds at the end.
+func Judge(h *History, w World, queue []string, rules Rules) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var wrong []string
 	for client, stream := range h.streams {
 		wrong = append(wrong, checkStream(client, stream)...)
 	}
-	wrong = append(wrong, checkZxids(h.records)...)
+	wrong = append(wrong, checkZxids(h.records, rules)...)
+	wrong = append(wrong, checkMoments(h.records)...)
 	wrong = append(wrong, checkQueue(h.records, queue)...)
 	wrong = append(wrong, checkMoney(h.records)...)
 	if len(wrong) > 0 {
 		return wrong // where there is no order, a search for one takes for ever
 	}
-	return linear(h.records, w, queue)
+	return linear(h.records, w, queue, rules)
 }
 
 // shown gives the versions that a reply shows, by path.
-func shown(r *record) map[string]int32 {
+func shown(r *Record) map[string]int32 {
 	v := map[string]int32{}
 	if r.code == jute.CodeOk && (r.kind == get || r.kind == set || r.kind == transfer || r.kind == audit) {
 		for _, c := range r.cells {
@@ -47,10 +69,12 @@ func checkStream(client int, stream []item) (wrong []string) {
 	armed := map[string]int32{}
 	for _, i := range stream {
 		if i.reply == nil {
-			if _, ok := armed[i.event]; !ok {
+			at, ok := armed[i.event]
+			if !ok {
 				report("event of %s, which it does not watch", i.event)
 			}
 			delete(armed, i.event)
+			versions[i.event] = max(versions[i.event], at+1)
 			continue
 		}
 		r := i.reply
@@ -79,16 +103,16 @@ func checkStream(client int, stream []item) (wrong []string) {
 }
 
 // checkZxids checks that zxids agree with the order in time of all operations on all objects.
-func checkZxids(records []*record) (wrong []string) {
+func checkZxids(records []*Record, rules Rules) (wrong []string) {
 	type moment struct {
 		at    int64
 		begin bool
-		r     *record
+		r     *Record
 	}
 	var list []moment
-	by := map[jute.Zxid]*record{}
+	by := map[jute.Zxid]*Record{}
 	for _, r := range records {
-		if !r.known() || r.kind == end {
+		if !r.Known() || r.kind == end || !rules.current(r) {
 			continue
 		}
 		if r.write() {
@@ -109,7 +133,7 @@ func checkZxids(records []*record) (wrong []string) {
 		}
 		return cmp.Compare(a.at, b.at)
 	})
-	var last *record
+	var last *Record
 	for _, m := range list {
 		switch {
 		case !m.begin:
@@ -125,17 +149,17 @@ func checkZxids(records []*record) (wrong []string) {
 }
 
 // checkQueue checks the sequential nodes against what is there at the end.
-func checkQueue(records []*record, queue []string) (wrong []string) {
+func checkQueue(records []*Record, queue []string) (wrong []string) {
 	there := map[string]bool{}
 	for _, name := range queue {
 		there[name] = true
 	}
-	var done []*record
+	var done []*Record
 	maybe := 0
 	for _, r := range records {
 		switch {
 		case r.kind != append_:
-		case !r.known():
+		case !r.Known():
 			maybe++
 		case r.code == jute.CodeOk:
 			done = append(done, r)
@@ -143,7 +167,7 @@ func checkQueue(records []*record, queue []string) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("a sequential create failed: %v", r))
 		}
 	}
-	slices.SortFunc(done, func(a, b *record) int { return cmp.Compare(a.zxid, b.zxid) })
+	slices.SortFunc(done, func(a, b *Record) int { return cmp.Compare(a.zxid, b.zxid) })
 	last := -1
 	for _, r := range done {
 		name := r.name[len(r.path)+1:]
@@ -163,7 +187,7 @@ func checkQueue(records []*record, queue []string) (wrong []string) {
 }
 
 // checkMoney checks that each look at all accounts finds all the money.
-func checkMoney(records []*record) (wrong []string) {
+func checkMoney(records []*Record) (wrong []string) {
 	for _, r := range records {
 		if r.kind != audit || r.code != jute.CodeOk {
 			continue

@@ -1,4 +1,4 @@
-package model
+package history
 
 import (
 	"slices"
@@ -20,7 +20,7 @@ type change struct {
 }
 
 // settleWrites decides on the maybes among conditional sets of nodes.
-func settleWrites(records []*record) []*record {
+func settleWrites(records []*Record) []*Record {
 	values := map[change]string{} // what a node has after the change, as seen
 	by := map[change]bool{}       // changes by answered writes
 	last := map[string]int32{}
@@ -29,7 +29,7 @@ func settleWrites(records []*record) []*record {
 		last[c.path] = max(last[c.path], c.version)
 	}
 	for _, r := range records {
-		if !r.known() || r.code != jute.CodeOk {
+		if !r.Known() || r.code != jute.CodeOk {
 			continue
 		}
 		for _, c := range r.cells {
@@ -47,13 +47,13 @@ func settleWrites(records []*record) []*record {
 		value, seen := values[at]
 		return c.wanted < last[c.path] && !by[at] && (!seen || value == c.value)
 	}
-	var kept []*record
+	var kept []*Record
 	candidates := map[change]int{}
 	for _, r := range records {
-		if !r.known() && slices.ContainsFunc(r.cells, func(c cell) bool { return !could(c) }) {
+		if !r.Known() && slices.ContainsFunc(r.cells, func(c cell) bool { return !could(c) }) {
 			continue
 		}
-		if !r.known() {
+		if !r.Known() {
 			r = settleBlind(r, values)
 			for _, c := range r.cells {
 				candidates[change{c.path, c.wanted}]++
@@ -63,9 +63,9 @@ func settleWrites(records []*record) []*record {
 	}
 	// A change that was seen and has one candidate was made by that one. A set on any version may have
 	// made it too, unless its own place is known.
-	blind := slices.ContainsFunc(kept, func(r *record) bool { return !r.known() && r.cells[0].wanted == -1 })
+	blind := slices.ContainsFunc(kept, func(r *Record) bool { return !r.Known() && r.cells[0].wanted == -1 })
 	for i, r := range kept {
-		if r.known() || blind {
+		if r.Known() || blind {
 			continue
 		}
 		if slices.ContainsFunc(r.cells, func(c cell) bool { return candidates[change{c.path, c.wanted}] == 1 }) {
@@ -76,7 +76,7 @@ func settleWrites(records []*record) []*record {
 }
 
 // settleBlind gives a set on any version whose value was seen the version that it met.
-func settleBlind(r *record, values map[change]string) *record {
+func settleBlind(r *Record, values map[change]string) *Record {
 	c := r.cells[0]
 	if r.kind != set || c.wanted != -1 {
 		return r
@@ -92,7 +92,7 @@ func settleBlind(r *record, values map[change]string) *record {
 }
 
 // sure is a copy of a maybe that is known to have been done.
-func sure(r *record) *record {
+func sure(r *Record) *Record {
 	made := *r
 	made.cells = slices.Clone(r.cells)
 	made.sure = true
@@ -100,7 +100,7 @@ func sure(r *record) *record {
 }
 
 // taken gives the numbers in the queue that no answered create has.
-func taken(records []*record, queue []string) map[int]bool {
+func taken(records []*Record, queue []string) map[int]bool {
 	all := map[int]bool{}
 	for _, name := range queue {
 		if n, err := strconv.Atoi(strings.TrimPrefix(name, "n-")); err == nil {
@@ -108,7 +108,7 @@ func taken(records []*record, queue []string) map[int]bool {
 		}
 	}
 	for _, r := range records {
-		if r.known() {
+		if r.Known() {
 			if n, err := strconv.Atoi(r.name[strings.LastIndexByte(r.name, '-')+1:]); err == nil {
 				delete(all, n)
 			}
@@ -119,11 +119,11 @@ func taken(records []*record, queue []string) map[int]bool {
 
 // settleEnds decides what the ends of sessions mean for a lock: nothing where the client can't have had
 // it.
-func settleEnds(records []*record) (kept []*record) {
+func settleEnds(records []*Record) (kept []*Record) {
 	const no, perhaps, yes = 0, 1, 2
 	holds := map[int]int{}
 	list := slices.Clone(records)
-	slices.SortStableFunc(list, func(a, b *record) int {
+	slices.SortStableFunc(list, func(a, b *Record) int {
 		if a.kind == end || b.kind == end { // the last thing that a client does
 			return int(min(max(int64(a.kind)-int64(b.kind), -1), 1))
 		}
@@ -136,7 +136,7 @@ func settleEnds(records []*record) (kept []*record) {
 		case r.kind == end && holds[r.client] == yes:
 			r = sure(r)
 		case r.kind != acquire && r.kind != release:
-		case !r.known():
+		case !r.Known():
 			holds[r.client] = perhaps
 		case r.kind == release:
 			holds[r.client] = no
