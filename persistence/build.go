@@ -259,7 +259,8 @@ func newOpening(o Options) *opening {
 }
 
 // guarded runs work on stores that may fail meanwhile. A write that fails holds the goroutine that met it (see
-// walFS, pebbleLogger). It is then left behind, with the folders locked: the process has to end.
+// walFS, pebbleLogger). It is then left behind, with the folders locked: the process has to end. Damage that a
+// background job meets holds nobody: work sees it itself.
 func (o *opening) guarded(what string, work func() error) error {
 	done, failed := make(chan error, 1), make(chan error, 4)
 	o.Log.early = func(err error) {
@@ -270,10 +271,15 @@ func (o *opening) guarded(what string, work func() error) error {
 	}
 	o.State.early = o.Log.early
 	go func() { done <- work() }() // ends with work, or with the process
-	select {
-	case err := <-done:
-		return err
-	case err := <-failed:
-		return o.storeError(what, err)
+	for {
+		select {
+		case err := <-done:
+			return err
+		case err := <-failed:
+			var corrupt *CorruptionError
+			if !errors.As(err, &corrupt) {
+				return o.storeError(what, err)
+			}
+		}
 	}
 }

@@ -338,11 +338,7 @@ func (l *Log) Read(from jute.Zxid, fn func(zxid jute.Zxid, b []byte) error) (err
 func (l *Log) Close() error {
 	l.closeOnce.Do(func() {
 		l.pipe.stop()
-		if err := l.fail.get(); err != nil {
-			l.closeErr = err
-			return
-		}
-		l.closeErr = l.fail.unlessFailed(func() error {
+		l.closeErr = l.fail.close(func() error {
 			// A last durable mark, so that the final entries are proven like all others.
 			mark := make([]byte, durableMarkLen)
 			putDurableMark(mark, uint64(l.lastLogged.Load()))

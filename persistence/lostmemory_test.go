@@ -2,10 +2,13 @@ package persistence
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
@@ -242,4 +245,77 @@ func TestLostMemoryCrash(t *testing.T) {
 			t.Errorf("at %v in epoch %d", jute.Zxid(at), r.Log.CurrentEpoch())
 		}
 	})
+}
+
+// TestDamageMetInTheBackground: what a compaction finds, while the stores are opened or later, is damage: it refuses a
+// start, and costs a member of an ensemble its memory. It ends nothing that Pebble still waits for.
+func TestDamageMetInTheBackground(t *testing.T) {
+	for _, ensemble := range []bool{false, true} {
+		t.Run(fmt.Sprint("ensemble ", ensemble), func(t *testing.T) {
+			fs := vfs.NewMem()
+			o := member(fs)
+			o.Ensemble = ensemble
+			runPair(t, o, 20, 0)
+			r := both(t, o)
+			r.State.held.Store(true) // tables gather
+			flushes(t, r.State, 1, 20)
+			closed(t, r)
+			damageTables(t, fs, "data/zk-state-1")
+			var corrupt *CorruptionError
+			r, err := Open(o)
+			switch {
+			case err != nil:
+				if ensemble || !errors.As(err, &corrupt) {
+					t.Fatal(err)
+				}
+				return
+			case r.Lost == nil: // it comes a little later
+				failed := make(chan error, 2)
+				r.Log.Start(nil, nil)
+				r.State.Start(nil, func(err error) { failed <- err })
+				if err := <-failed; !errors.As(err, &corrupt) {
+					t.Fatal(err)
+				}
+				if err := r.Close(); !errors.As(err, &corrupt) {
+					t.Fatal(err)
+				}
+			default:
+				closed(t, r)
+			}
+			// The folders are free.
+			for _, dir := range []string{"log/zk-log", "data/zk-state-1"} {
+				lock, err := pebble.LockDirectory(dir, fs)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := lock.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// damageTables flips a byte at the beginning of each table, where its entries are.
+func damageTables(t *testing.T, fs vfs.FS, dir string) {
+	t.Helper()
+	names, err := fs.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".sst") {
+			continue
+		}
+		f, err := fs.Open(dir + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		b[5] ^= 1
+		putBytes(t, fs, dir+"/"+name, b)
+	}
 }

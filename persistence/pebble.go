@@ -87,6 +87,20 @@ func (f *failure) unlessFailed(run func() error) error {
 	}
 }
 
+// close closes a store. After damage too, since a background job that meets it holds nobody; after a write that failed
+// the store is left as it is.
+func (f *failure) close(run func() error) error {
+	err := f.get()
+	var corrupt *CorruptionError
+	switch {
+	case err == nil:
+		return f.unlessFailed(run)
+	case errors.As(err, &corrupt):
+		return errors.Join(err, run())
+	}
+	return err
+}
+
 // pebbleLogger passes what Pebble says to slog. Pebble's Fatalf may not return; the default one ends
 // the process at once, without our message and exit code. Ours reports the failure and holds the
 // calling goroutine, so that Pebble does nothing more, until the server has ended the process.
@@ -135,7 +149,7 @@ func listener(logger *slog.Logger, f *failure) *pebble.EventListener {
 				time.Sleep(failedPause)
 				return
 			}
-			f.fail(fmt.Errorf("persistence: background write: %w", err))
+			f.fail(backgroundError(err))
 		},
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			logger.Error("corrupt data", "path", i.Path, "err", i.Details)
@@ -144,6 +158,14 @@ func listener(logger *slog.Logger, f *failure) *pebble.EventListener {
 			logger.Warn("disk slow", "path", i.Path, "took", i.Duration)
 		},
 	}
+}
+
+// backgroundError is what a flush or a compaction met: tables are read there, too.
+func backgroundError(err error) error {
+	if pebble.IsCorruptionError(err) {
+		return &CorruptionError{Err: err}
+	}
+	return fmt.Errorf("persistence: background write: %w", err)
 }
 
 // failedPause is the time between two tries of Pebble's to do what has failed for good.

@@ -169,6 +169,9 @@ func (o *opening) open() (r *Recovered, err error) {
 		return nil, err
 	}
 	o.state.logged, o.log.applied = o.log.LastLogged, o.state.Applied
+	if err := o.damaged(); err != nil {
+		return nil, err
+	}
 	r = &Recovered{Log: o.log, State: o.state, StoreID: o.id, Fresh: fresh, o: o.Options, fs: o.fs, logger: o.logger,
 		imported: o.imported, wasImported: o.wasImported, unsealed: o.unsealed}
 	if err := r.removeOthers(); err != nil {
@@ -186,6 +189,17 @@ func (o *opening) open() (r *Recovered, err error) {
 		o.logger.Warn("folders left over can't be removed", "dir", o.DataDir, "err", err)
 	}
 	return r, nil
+}
+
+// damaged is the damage that a background job of the stores has met while they were opened.
+func (o *opening) damaged() error {
+	for _, f := range []*failure{o.log.fail, o.state.fail} {
+		var corrupt *CorruptionError
+		if errors.As(f.get(), &corrupt) {
+			return corrupt
+		}
+	}
+	return nil
 }
 
 // checkRemembers refuses the stores of a server that has lost its memory and is not started in its ensemble.

@@ -139,7 +139,7 @@ func (s *State) open() error {
 	o.DisableWAL = true
 	o.MemTableSize = uint64(s.o.MemtableBytes)
 	o.MemTableStopWritesThreshold = 4
-	o.CompactionConcurrencyRange = s.compactions
+	s.holdCompactions(o)
 	o.L0StopWritesThreshold = stateL0Stop
 	tuneState(o)
 	db, err := openPebble(s.o.Dir, o)
@@ -273,11 +273,7 @@ func (s *State) Close() error {
 		}
 		close(s.stop)
 		s.stopped.Wait()
-		if ferr := s.fail.get(); ferr != nil {
-			s.closeErr = ferr
-			return
-		}
-		s.closeErr = s.fail.unlessFailed(func() error {
+		s.closeErr = s.fail.close(func() error {
 			err := errors.Join(err, s.db.Close())
 			s.cache.Unref()
 			return errors.Join(err, s.lock.Close())

@@ -1,11 +1,13 @@
 package persistence
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -270,5 +272,34 @@ func TestStateFailedFlush(t *testing.T) {
 	}
 	if len(failed) != 0 {
 		t.Fatal("told twice")
+	}
+}
+
+// flushes makes a table for each mark of a range.
+func flushes(t *testing.T, s *State, from, to Applied) {
+	t.Helper()
+	for z := from; z <= to; z++ {
+		commit(t, s, z, func(b *StateBatch) { b.SetNode("/", bytes.Repeat([]byte("x"), 500)) })
+		if err := s.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestHeldCompactions: while there is no room for one none begins, however many flushes pile up, and then they go on.
+func TestHeldCompactions(t *testing.T) {
+	s := openTestState(t, vfs.NewMem(), StateOptions{})
+	s.held.Store(true)
+	const n = 60
+	flushes(t, s, 1, n)
+	if m := s.db.Metrics(); m.Compact.Count != 0 || m.Levels[0].TablesCount != n {
+		t.Errorf("%d compactions, %d tables in level 0", m.Compact.Count, m.Levels[0].TablesCount)
+	}
+	s.held.Store(false)
+	flushes(t, s, n+1, n+1)
+	for end := time.Now().Add(time.Minute); s.db.Metrics().Levels[0].TablesCount > n/2; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no compaction")
+		}
 	}
 }

@@ -1,5 +1,11 @@
 package persistence
 
+import (
+	"math"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
 // compactionBytesMax is more than one compaction of the state takes up, whatever the size of the tree: level 0
 // and the first level below it, or a table and what it overlaps.
 const compactionBytesMax = 256 << 20
@@ -8,12 +14,19 @@ const compactionBytesMax = 256 << 20
 // compactions are held for want of room, what little is still written must not wait for them.
 const stateL0Stop = 200
 
-// compactions is how many may run: Pebble asks before it starts one.
-func (s *State) compactions() (lower, upper int) {
-	if s.held.Load() {
-		return 0, 0
+// holdCompactions lets one compaction run at a time, and none while they are held: Pebble asks before it starts one.
+// An upper bound of 0 it would divide by, when it chooses what to compact; so none is a lower bound of 0, without any
+// of the reasons for which it would go above. What is only deleted as a whole takes no room, and still is.
+func (s *State) holdCompactions(o *pebble.Options) {
+	o.CompactionConcurrencyRange = func() (lower, upper int) {
+		if s.held.Load() {
+			return 0, 1
+		}
+		return 1, 1
 	}
-	return 1, 1
+	o.Experimental.L0CompactionConcurrency = math.MaxInt
+	o.Experimental.CompactionDebtConcurrency = math.MaxUint64
+	o.Experimental.CompactionGarbageFractionForMaxConcurrency = func() float64 { return 0 }
 }
 
 // compactionNeed is about the room that a compaction takes before it gives any back, and how much of that
