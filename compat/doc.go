@@ -32,6 +32,9 @@
 //	           them are killed
 //	operators  words, AdminServer commands, metrics    the same of an ensemble of Apache ZooKeeper 3.9.5 that does
 //	           of an ensemble's members                the same
+//	faults     ensembles in network namespaces, on disks  what ZooKeeper promises: linearizable writes, order
+//	           of their own; SIGKILL, SIGSTOP, partitions,  within a session, nothing acknowledged lost, the same
+//	           disks full or failed, damaged, wiped       tree everywhere
 //	cclient    the C client 3.8 (libzookeeper_mt)     the client's API; the tests pass on Apache ZooKeeper
 //	node       node-zookeeper-client 1.1.3 (Node.js)  the client's API; the tests pass on Apache ZooKeeper
 //	javacli    Java's own command line (zkCli.sh)     what it prints on Apache ZooKeeper, line by line
@@ -68,6 +71,8 @@
 //	no acknowledged write lost when the server is killed             kazoo, model, crash (with sessions, versions, sequences,
 //	                                                                 ephemerals, quotas, digest); power cuts: crash
 //	a full disk refuses writes, and comes back by itself             crash
+//	ensembles: partitions of all kinds, stopped servers, disks that  faults
+//	fail, damaged or wiped data: linearizable, nothing lost
 //	requests of one client in their order, pipelined                 javatests, kazoo
 //	values up to jute.maxbuffer, larger ones refused                 javatests, kazoo, gozk
 //	locks, elections, barriers, queues, leases, caches, partitioners kazoo, javatests (Curator), gozk (lock)

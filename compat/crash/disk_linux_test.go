@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,47 +20,22 @@ import (
 // mount mounts something for the test, or skips it with the reason.
 func mount(t *testing.T, args ...string) (dir string) {
 	t.Helper()
-	dir = t.TempDir()
-	if out, err := exec.Command("mount", append(args, dir)...).CombinedOutput(); err != nil {
-		t.Skipf("can't mount here (%v): %s", err, out)
+	dir, err := harness.Mount(t, args...)
+	if err != nil {
+		t.Skip(err)
 	}
-	t.Cleanup(func() {
-		for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-			err := syscall.Unmount(dir, 0)
-			if err == nil || errors.Is(err, syscall.EINVAL) {
-				return
-			}
-			if time.Now().After(end) {
-				t.Errorf("unmount %s: %v", dir, err)
-				return
-			}
-		}
-	})
 	return dir
 }
 
 // fill takes the room of a disk but for so many bytes.
 func fill(t *testing.T, dir string, leave int64) (remove func()) {
 	t.Helper()
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "filler")
-	f, err := os.Create(path)
+	removed, err := harness.FillDisk(dir, leave)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := int64(st.Bavail)*st.Bsize - leave; n > 0 {
-		if err := syscall.Fallocate(int(f.Fd()), 0, 0, n); err != nil && !errors.Is(err, syscall.ENOSPC) {
-			t.Fatal(err)
-		}
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
 	return func() {
-		if err := os.Remove(path); err != nil {
+		if err := removed(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -260,7 +234,9 @@ func powerCuts(t *testing.T, seed uint64, rounds int, least time.Duration) {
 	t.Log("seed", seed)
 	work := t.TempDir()
 	image := filepath.Join(work, "disk")
-	disk(t, image)
+	if err := harness.MakeExt4(image, 128<<20); err != nil {
+		t.Skip(err)
+	}
 	dir := mount(t, "-o", "loop", image)
 	s := harness.StartOurs(t, settings("dataDir="+dir+"/data", "zk.diskLowWaterBytes=1m"))
 	l := newLoad(t, s.Addr, 3, seed)
@@ -286,21 +262,6 @@ func powerCuts(t *testing.T, seed uint64, rounds int, least time.Duration) {
 	}
 }
 
-// disk makes the image of an ext4 disk.
-func disk(t *testing.T, image string) {
-	t.Helper()
-	f, err := os.Create(image)
-	if err == nil {
-		err = errors.Join(f.Truncate(128<<20), f.Close())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("mkfs.ext4", "-q", image).CombinedOutput(); err != nil {
-		t.Skipf("can't make an ext4 disk here (%v): %s", err, out)
-	}
-}
-
 // copyStopped stops the server, copies the image, and lets the server go on. The load as it was at that
 // moment is returned. A copy during which the kernel wrote to the image is made again.
 func copyStopped(t *testing.T, s *harness.Server, image, to string, l *load) *load {
@@ -310,12 +271,10 @@ func copyStopped(t *testing.T, s *harness.Server, image, to string, l *load) *lo
 		t.Fatal(err)
 	}
 	stat := "/sys/block/" + filepath.Base(strings.TrimSpace(string(loop))) + "/stat"
-	pid := s.PID()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+	defer s.Thaw()
+	if err := s.Freeze(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }() // may be gone by now
-	awaitStopped(t, pid)
 	// All that was acknowledged so far was durable before; what is sent from now on can't be in the copy.
 	after := l.copyOf("")
 	for range 50 {
@@ -328,34 +287,6 @@ func copyStopped(t *testing.T, s *harness.Server, image, to string, l *load) *lo
 	}
 	t.Skip("the kernel writes to the disk without a pause")
 	return nil
-}
-
-// awaitStopped waits until every thread of a process is stopped: one may be inside a sync.
-func awaitStopped(t *testing.T, pid int) {
-	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-		if err != nil || len(stats) == 0 {
-			t.Fatal("the server is gone", err)
-		}
-		running := 0
-		for _, path := range stats {
-			b, err := os.ReadFile(path)
-			if err != nil {
-				continue // a thread that has ended
-			}
-			_, rest, _ := strings.Cut(string(b), ") ")
-			if !strings.HasPrefix(rest, "T") {
-				running++
-			}
-		}
-		if running == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal(running, "threads are not stopped")
-		}
-	}
 }
 
 // writes are the writes that a block device has finished, and whether none is under way.

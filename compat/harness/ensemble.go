@@ -22,12 +22,16 @@ type MemberOptions struct {
 	Props     []string
 	JVM       []string
 	ClassPath string
+	// Dir is the folder for its files, a disk's for example; "" is one of its own.
+	Dir string
 }
 
 // EnsembleOptions describe an ensemble. The zero value of Common is a tick of 500 ms, so that elections and the
 // loss of a server take little time.
 type EnsembleOptions struct {
 	Members []MemberOptions
+	// Network has a namespace for each member; nil is loopback.
+	Network *Network
 	// Common are options of every member; Ready counts for none, since a member serves with others only.
 	Common Options
 }
@@ -41,8 +45,9 @@ type Ensemble struct {
 	peers []peer
 }
 
-// peer are the ports of a member.
+// peer are the address and the ports of a member.
 type peer struct {
+	host                     string
 	client, quorum, election int
 	observer                 bool
 }
@@ -52,15 +57,20 @@ func (p peer) line(id int) string {
 	if p.observer {
 		role = "observer"
 	}
-	return fmt.Sprintf("server.%d=127.0.0.1:%d:%d:%s", id, p.quorum, p.election, role)
+	return fmt.Sprintf("server.%d=%s:%d:%d:%s", id, p.host, p.quorum, p.election, role)
 }
 
 // NewEnsemble makes the folders and files of an ensemble, and starts nothing.
 func NewEnsemble(t T, o EnsembleOptions) *Ensemble {
 	t.Helper()
 	e := &Ensemble{t: t}
-	for _, m := range o.Members {
-		p := peer{observer: m.Observer}
+	for i, m := range o.Members {
+		p := peer{host: "127.0.0.1", client: 2181, quorum: 2888, election: 3888, observer: m.Observer}
+		if o.Network != nil {
+			p.host = o.Network.Host(i + 1)
+			e.peers = append(e.peers, p)
+			continue
+		}
 		for _, port := range []*int{&p.client, &p.quorum, &p.election} {
 			var err error
 			if *port, err = FreePort(); err != nil {
@@ -79,11 +89,11 @@ func NewEnsemble(t T, o EnsembleOptions) *Ensemble {
 		if m.ClassPath != "" {
 			opts.ClassPath = m.ClassPath
 		}
-		s, err := newServer(t, m.Kind, opts)
+		s, err := newServer(t, m.Kind, opts, m.Dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.member = &member{id: i + 1, peers: e.peers}
+		s.member = &member{id: i + 1, peers: e.peers, network: o.Network}
 		if err := s.writeConfig(); err != nil {
 			t.Fatal(err)
 		}
@@ -160,8 +170,9 @@ next:
 
 // member is what a server knows of its ensemble.
 type member struct {
-	id    int
-	peers []peer
+	id      int
+	peers   []peer
+	network *Network // nil on loopback
 }
 
 // lines are a member's lines of zoo.cfg.
@@ -215,6 +226,37 @@ func (s *Server) Figure(name string) string {
 	return ""
 }
 
+// SameDigests compares the digests that all servers have noted (four-letter word hash); shared is at how many zxids.
+func (e *Ensemble) SameDigests() (shared int, err error) {
+	noted := map[string]map[int]string{}
+	for _, s := range e.Servers {
+		out, err := FourLetter(s.Addr, "hash")
+		if err != nil {
+			return 0, err
+		}
+		for line := range strings.Lines(out) {
+			if zxid, digest, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
+				if noted[zxid] == nil {
+					noted[zxid] = map[int]string{}
+				}
+				noted[zxid][s.ID()] = digest
+			}
+		}
+	}
+	for zxid, by := range noted {
+		if len(by) < len(e.Servers) {
+			continue
+		}
+		shared++
+		for id, digest := range by {
+			if digest != by[1] {
+				err = errors.Join(err, fmt.Errorf("harness: at %s the digest is %s on server 1 and %s on server %d", zxid, by[1], digest, id))
+			}
+		}
+	}
+	return shared, err
+}
+
 // Become makes a stopped member a server of the other kind, on the same folder, ports and id. Which files that
 // folder has to hold is the caller's business.
 func (s *Server) Become(k Kind) error {
@@ -254,7 +296,7 @@ func (s *Server) writeMyID() error {
 	if err := os.MkdirAll(s.DataDir(), 0o755); err != nil {
 		return fmt.Errorf("harness: making the data folder: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(s.DataDir(), "myid"), []byte(strconv.Itoa(s.member.id)+"\n"), 0o644); err != nil {
+	if err := writeSynced(filepath.Join(s.DataDir(), "myid"), strconv.Itoa(s.member.id)+"\n"); err != nil {
 		return fmt.Errorf("harness: writing myid: %w", err)
 	}
 	return nil
@@ -262,7 +304,8 @@ func (s *Server) writeMyID() error {
 
 // memberConfig gives a member its ports and its id.
 func (s *Server) memberConfig() error {
-	s.Port = s.member.peers[s.member.id-1].client
-	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
+	p := s.member.peers[s.member.id-1]
+	s.Port = p.client
+	s.Addr = net.JoinHostPort(p.host, strconv.Itoa(p.client))
 	return s.writeMyID()
 }

@@ -132,7 +132,7 @@ func (e *ExitError) Error() string {
 // goroutine of the test. The server ends, and its folder goes, with the test; if the test failed, the
 // end of the server's output is logged first.
 func Start(t T, k Kind, o Options) (*Server, error) {
-	s, err := newServer(t, k, o)
+	s, err := newServer(t, k, o, "")
 	if err != nil {
 		return nil, err
 	}
@@ -152,13 +152,15 @@ func Start(t T, k Kind, o Options) (*Server, error) {
 	}
 }
 
-// newServer makes a server's folder and arranges for its end.
-func newServer(t T, k Kind, o Options) (*Server, error) {
-	dir, err := os.MkdirTemp("", "zk-compat-"+k.String()+"-")
-	if err != nil {
-		return nil, fmt.Errorf("harness: making a folder: %w", err)
+// newServer makes a server's folder, unless it has one, and arranges for its end.
+func newServer(t T, k Kind, o Options, dir string) (*Server, error) {
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "zk-compat-"+k.String()+"-"); err != nil {
+			return nil, fmt.Errorf("harness: making a folder: %w", err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	s := &Server{Kind: k, Dir: dir, opts: o, log: &logFile{}}
 	t.Cleanup(func() {
 		s.Kill()
@@ -178,7 +180,7 @@ func (s *Server) keepLog(t T) {
 	if dir == "" {
 		return
 	}
-	name := strings.ReplaceAll(t.Name(), "/", "-") + "-" + s.Kind.String() + "-" + strconv.Itoa(s.Port) + ".log"
+	name := strings.NewReplacer("/", "-", ":", "-").Replace(t.Name()+"-"+s.Kind.String()+"-"+s.Addr) + ".log"
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(s.log.tail(logBytesMax)), 0o644); err != nil {
 		t.Logf("keeping the log: %v", err)
 	}
@@ -208,10 +210,31 @@ func (s *Server) writeConfig() error {
 	}
 	lines = append(lines, s.opts.Config...)
 	text := strings.Join(lines, "\n") + "\n"
-	if err := os.WriteFile(filepath.Join(s.Dir, "zoo.cfg"), []byte(text), 0o644); err != nil {
+	if err := writeSynced(filepath.Join(s.Dir, "zoo.cfg"), text); err != nil {
 		return fmt.Errorf("harness: writing zoo.cfg: %w", err)
 	}
 	return nil
+}
+
+// writeSynced writes a file that a failure of its disk must not take away: it is the operator's.
+func writeSynced(path, text string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) { // the folder may be new, too
+		d, err := os.Open(dir)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil || dir == filepath.Dir(filepath.Dir(path)) {
+			return err
+		}
+	}
 }
 
 // command builds the process of the server.
@@ -271,6 +294,9 @@ func (s *Server) Launch() error {
 	cmd, err := s.command()
 	if err != nil {
 		return err
+	}
+	if s.member != nil && s.member.network != nil {
+		cmd = s.member.network.enter(s.member.id, cmd)
 	}
 	cmd.Dir = s.Dir
 	cmd.Stdout, cmd.Stderr = s.log, s.log
@@ -388,6 +414,51 @@ func (s *Server) Kill() {
 	_ = cmd.Process.Kill()
 	<-exited
 	s.gone()
+}
+
+// Freeze stops the process (SIGSTOP) and waits until none of its threads does anything: one may be inside a sync.
+func (s *Server) Freeze() error {
+	pid := s.PID()
+	if pid == 0 {
+		return errors.New("harness: freezing a server that is not running")
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("harness: stopping a server: %w", err)
+	}
+	for end := time.Now().Add(startTimeout); ; time.Sleep(time.Millisecond) {
+		running, err := runningThreads(pid)
+		if err != nil || running == 0 {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("harness: %d threads of a server don't stop", running)
+		}
+	}
+}
+
+// runningThreads counts the threads of a process that are not stopped.
+func runningThreads(pid int) (n int, err error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		return 0, errors.Join(errors.New("harness: a server ended when it was stopped"), err)
+	}
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has ended
+		}
+		if _, state, _ := strings.Cut(string(text), ") "); !strings.HasPrefix(state, "T") {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Thaw lets a frozen process go on. One that is gone by now is left alone.
+func (s *Server) Thaw() {
+	if pid := s.PID(); pid != 0 {
+		_ = syscall.Kill(pid, syscall.SIGCONT) // it may have just ended
+	}
 }
 
 // Restart starts a server that was stopped or killed again, on the same port and data.

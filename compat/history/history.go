@@ -78,6 +78,9 @@ func (r *Record) Known() bool { return r.ret != never }
 // Done reports whether the reply came and said so.
 func (r *Record) Done() bool { return r.Known() && r.code == jute.CodeOk }
 
+// Exists reports whether a create was refused since the node is there.
+func (r *Record) Exists() bool { return r.Known() && r.code == jute.CodeNodeExists }
+
 func (r *Record) String() string {
 	return fmt.Sprintf("client %d %v %s %+v [%d, %d] %v zxid %v mzxid %v name %q", r.client, r.kind, r.path, r.cells, r.call, r.ret, r.code, r.zxid, r.mzxid, r.name)
 }

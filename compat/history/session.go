@@ -17,6 +17,9 @@ const patience = 2 * time.Minute
 type Options struct {
 	// Addrs are the client ports of the servers; the client begins with the first.
 	Addrs []string
+	// Ensemble is set where a server answers by itself and tells its leader a little later which sessions are alive, or
+	// never, if it dies: a session may end a timeout after it was opened or renewed.
+	Ensemble bool
 	// TimeoutMillis is the session timeout asked for.
 	TimeoutMillis int32
 	// Wait is how long a reply may take before the client turns to another server.
@@ -35,7 +38,7 @@ type Session struct {
 	passwd []byte
 	zxid   jute.Zxid // the last one seen
 	xid    int32
-	alive  int64           // when the last request was sent that the leader has had for certain
+	alive  int64           // when the last request was sent of which whoever ends sessions has heard for certain
 	armed  map[string]bool // paths with a watch
 	cuts   int
 }
@@ -57,7 +60,7 @@ func (s *Session) Cuts() int { return s.cuts }
 
 // reconnect takes the session up again, at the same server first.
 func (s *Session) reconnect() error {
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		err := s.dial()
 		if err == nil || errors.Is(err, ErrExpired) {
 			return err
@@ -175,7 +178,7 @@ func (s *Session) read(r *Record, xid int32) (answered bool, err error) {
 	}
 	r.ret, r.zxid, r.code = s.h.Now(), h.Zxid, h.Err
 	s.zxid = max(s.zxid, h.Zxid)
-	if r.write() { // what another server answers by itself its leader may never hear of
+	if !s.opts.Ensemble {
 		s.alive = r.call
 	}
 	response(r, &d)
@@ -204,8 +207,8 @@ func (s *Session) Quit() error {
 	}
 }
 
-// Abandon lets the session expire, or notes that it did: which may be a timeout after the last request that the
-// leader has had for certain.
+// Abandon lets the session expire, or notes that it did: which may be a timeout after the last request of which
+// whoever ends sessions has heard for certain.
 func (s *Session) Abandon() {
 	s.HangUp()
 	s.h.add(&Record{client: s.client, kind: end, call: s.alive + int64(s.opts.TimeoutMillis)*int64(time.Millisecond), ret: never})

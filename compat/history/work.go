@@ -32,8 +32,6 @@ func (w World) register(i int) string { return fmt.Sprintf("%s/reg%d", w.Root, i
 func (w World) bank() string          { return w.Root + "/bank" }
 func (w World) account(i int) string  { return fmt.Sprintf("%s/%d", w.bank(), i) }
 
-func (w World) own(client int) string { return fmt.Sprintf("%s/own%d", w.Root, client) }
-
 // nodes lists what has to be there before a round begins, with its data.
 func (w World) nodes() [][2]string {
 	list := [][2]string{{w.Root, ""}, {w.bank(), ""}, {w.Queue(), ""}}
@@ -50,7 +48,10 @@ func (w World) nodes() [][2]string {
 func Acquire(path string) *Record { return &Record{kind: acquire, path: path} }
 
 // Own is the create of an ephemeral that a client has for the whole of its session.
-func (w World) Own(client int) *Record { return Acquire(w.own(client)) }
+func (w World) Own(client int) *Record { return Acquire(w.OwnPath(client)) }
+
+// OwnPath is its path.
+func (w World) OwnPath(client int) string { return fmt.Sprintf("%s/own%d", w.Root, client) }
 
 // Worker is one client's part of the load. It sends by do, which fills in the records.
 type Worker struct {
@@ -172,6 +173,9 @@ func (w *Worker) hold() error {
 	}
 	return nil
 }
+
+// Idle keeps the session.
+func (w *Worker) Idle() error { return w.do(&Record{kind: syncing, path: w.Root}) }
 
 // Finish reads everything once more: what was promised has to be there.
 func (w *Worker) Finish() error {

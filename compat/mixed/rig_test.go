@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -281,21 +280,7 @@ func (r *rig) awaitQuorum(a, b *harness.Server) {
 // freeze stops the process of a server, and waits until none of its threads does anything.
 func (r *rig) freeze(s *harness.Server) {
 	r.t.Helper()
-	if err := syscall.Kill(s.PID(), syscall.SIGSTOP); err != nil {
-		r.t.Fatal(err)
-	}
-	pattern := fmt.Sprintf("/proc/%d/task/*/stat", s.PID())
-	if err := eventually(func() error {
-		threads, err := filepath.Glob(pattern)
-		for _, thread := range threads {
-			text, err := os.ReadFile(thread)
-			_, state, _ := strings.Cut(string(text), ") ")
-			if err != nil || !strings.HasPrefix(state, "T") {
-				return fmt.Errorf("%s: %.1s, %v", thread, state, err)
-			}
-		}
-		return err
-	}); err != nil {
+	if err := s.Freeze(); err != nil {
 		r.t.Fatal(err)
 	}
 }
