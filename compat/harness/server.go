@@ -508,13 +508,17 @@ func (s *Server) gone() {
 	s.cmd, s.exited = nil, nil
 }
 
-// FreePort returns a TCP port that is free on loopback at this moment. It lies below the range from which
-// the system gives ports to clients: one of those, dialling a server that is down, could meet itself.
+// FreePort returns a TCP port that is free on loopback at this moment, another one at each call: it stays free until
+// somebody listens on it. It lies below the range from which the system gives ports to clients: one of those, dialling
+// a server that is down, could meet itself.
 func FreePort() (int, error) {
 	const low, high, tries = 10000, 32000, 200
-	var err error
+	err := errors.New("those that were tried are given")
 	for range tries {
 		port := low + rand.IntN(high-low)
+		if _, given := portsGiven().LoadOrStore(port, true); given {
+			continue
+		}
 		var l net.Listener
 		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			return port, l.Close()
@@ -522,6 +526,9 @@ func FreePort() (int, error) {
 	}
 	return 0, fmt.Errorf("harness: finding a free port: %w", err)
 }
+
+// portsGiven are the ports that this process was given.
+var portsGiven = sync.OnceValue(func() *sync.Map { return new(sync.Map) })
 
 // logBytesMax bounds what is kept of a server's output.
 const logBytesMax = 1 << 20
