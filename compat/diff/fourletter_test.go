@@ -130,6 +130,7 @@ func statNormal(out string) string {
 	clients, tail, _ := strings.Cut(clients, "\n\n")
 	lines := strings.Split(portPattern.ReplaceAllString(clients, ":PORT["), "\n")
 	for i, l := range lines {
+		lines[i] = strings.Replace(l, "[5]", "[1]", 1) // what was sent is still being written, a matter of the microsecond
 		if strings.Contains(l, "[0]") {
 			lines[i] = " the connection of stat itself: " + numberless(l)
 		}
