@@ -15,39 +15,39 @@ import (
 	"net"
 	"sync"
 	"syscall"
-	"unsafe"
 )
 
-// callBytesMax bounds one system call: no goroutine of this process can be stopped while it runs, for the
-// collector say, and copying this takes some 50 us.
-const callBytesMax = 256 << 10
+// writeBytesMax bounds one system call: no goroutine of this process can be stopped while it runs, for the
+// collector say, and copying this takes some 50 us. A read is bounded by its buffer: one that leaves it short has
+// emptied the socket, which callers rely on.
+const writeBytesMax = 256 << 10
 
 // Read reads once from a non-blocking socket: syscall.EAGAIN when there is nothing yet, io.EOF at the end.
 func Read(fd uintptr, b []byte) (int, error) {
-	n, err := call(syscall.SYS_READ, fd, b)
-	if err == nil && n == 0 && len(b) > 0 {
-		return 0, io.EOF
+	for {
+		n, err := read(fd, b)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return 0, err
+		case n == 0 && len(b) > 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
 	}
-	return n, err
 }
 
 // Write writes once to a non-blocking socket, part of b perhaps: syscall.EAGAIN when it takes nothing now.
-func Write(fd uintptr, b []byte) (int, error) { return call(syscall.SYS_WRITE, fd, b) }
-
-func call(trap, fd uintptr, b []byte) (int, error) {
-	if len(b) == 0 {
-		return 0, nil
-	}
+func Write(fd uintptr, b []byte) (int, error) {
 	for {
-		n, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(min(len(b), callBytesMax)))
-		switch errno {
-		case 0:
-			return int(n), nil
-		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return 0, syscall.EAGAIN
+		n, err := write(fd, b[:min(len(b), writeBytesMax)])
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return 0, err
 		default:
-			return 0, errno
+			return n, nil
 		}
 	}
 }

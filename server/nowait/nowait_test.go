@@ -78,8 +78,9 @@ func TestDeadline(t *testing.T) {
 	if n, err := a.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("read without input: %d, %v", n, err)
 	}
-	_ = a.SetDeadline(time.Now().Add(200 * time.Millisecond))
-	n, err := a.Write(make([]byte, 64<<20))
+	large := make([]byte, 64<<20)
+	_ = a.SetDeadline(time.Now().Add(time.Second))
+	n, err := a.Write(large)
 	if n == 0 || n == 64<<20 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("write that nobody reads: %d, %v", n, err)
 	}
@@ -158,7 +159,7 @@ func TestNothingYet(t *testing.T) {
 		chunk := make([]byte, 1<<20)
 		for n := 0; n < 1<<30; {
 			k, err := Write(fd, chunk)
-			if k > callBytesMax {
+			if k > writeBytesMax {
 				t.Errorf("one call wrote %d bytes", k)
 			}
 			if n += k; err == syscall.EAGAIN {
@@ -177,6 +178,36 @@ func TestNothingYet(t *testing.T) {
 	_ = b.Close()
 	if c, _ := net.Pipe(); Wrap(c) != c {
 		t.Error("a connection that is no socket is wrapped")
+	}
+}
+
+// TestReadAll: a read that does not fill its buffer has emptied the socket, however large the buffer is.
+func TestReadAll(t *testing.T) {
+	a, b := pair(t)
+	if err := a.(*Conn).SetReadBuffer(4 << 20); err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan error, 1)
+	go func() {
+		_, err := b.Write(make([]byte, 8<<20))
+		sent <- errors.Join(err, b.(*Conn).CloseWrite())
+	}()
+	largest, buf := 0, make([]byte, 4<<20)
+	for {
+		time.Sleep(time.Millisecond) // something gathers
+		n, err := a.Read(buf)
+		if largest = max(largest, n); err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	if largest <= writeBytesMax {
+		t.Errorf("no read gave more than %d bytes", largest)
 	}
 }
 
