@@ -170,7 +170,20 @@ func damage(r *rig, d *round, folder string) error {
 		return err
 	}
 	r.t.Logf("byte %d of %d in %s of %s", at, len(b), filepath.Base(path), server(s))
-	return r.comeBack(s)
+	before := r.rejoin
+	r.damaged = s
+	err = r.comeBack(s)
+	r.damaged = nil
+	if err != nil || r.rejoin > before {
+		return err
+	}
+	// It was not met, and is taken away, so that it is not met in the middle of another fault.
+	d.progress(spell)
+	s.Kill()
+	if err := s.Wipe(); err != nil {
+		return err
+	}
+	return s.Launch()
 }
 
 func wipe(r *rig, d *round) error {
