@@ -101,9 +101,10 @@ type JavaSnapshot struct {
 // (zookeeper.digest.enabled, zookeeper.serializeLastProcessedZxid.enabled).
 func (v *Snapshot) Java(digest, lastZxid bool) (*JavaSnapshot, error) {
 	j := &JavaSnapshot{Snapshot: v, trailer: javafile.Trailer{HasDigest: digest, HasLastZxid: lastZxid, LastZxid: v.counts.LastZxid}}
-	if v.counts.LastZxid.Counter() != 0 { // else no transaction has this zxid, and Java writes an empty digest
+	j.trailer.Digest.Digest.Version = jute.DigestVersion // also of an empty one: Java can't read any other
+	if v.counts.LastZxid.Counter() != 0 {                // else no transaction has this zxid, and Java writes an empty digest
 		j.trailer.Digest.Zxid = v.counts.LastZxid
-		j.trailer.Digest.Digest = jute.Digest{Version: jute.DigestVersion, TreeDigest: v.counts.Digest}
+		j.trailer.Digest.Digest.TreeDigest = v.counts.Digest
 	}
 	// The figures say how many bytes the nodes take, so only the small tables are looked at.
 	j.size = j.trailer.Size() + v.counts.Nodes*javafile.NodeBytes + v.counts.DataBytes

@@ -101,6 +101,20 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// emptyDigest looks at the digest of a snapshot whose zxid no transaction has: Java starts on no other version, also
+// where there is nothing to compare.
+func emptyDigest(t *testing.T, snapshot []byte) {
+	t.Helper()
+	const seal = 8 + 4 + 1
+	at := len(snapshot) - (8 + seal) - (jute.SnapshotDigestBytes + seal) // before the last zxid
+	var g jute.SnapshotDigest
+	d := jute.NewDecoder(snapshot[at:], 0)
+	g.Decode(&d)
+	if want := (jute.SnapshotDigest{Digest: jute.Digest{Version: jute.DigestVersion}}); g != want {
+		t.Errorf("the digest is %+v, want %+v", g, want)
+	}
+}
+
 // TestExportKilled exports what a server left that was killed: the end of its log is not in the tree yet.
 func TestExportKilled(t *testing.T) {
 	for _, n := range []int{0, 3, 300} {
@@ -125,6 +139,11 @@ func TestExportKilled(t *testing.T) {
 		}
 		if n > 0 && !slices.Equal(rep.Notes, []string{"sessions have passwords that Java does not know: clients will get new sessions (zk.sessionPassword)"}) {
 			t.Errorf("notes %q", rep.Notes)
+		}
+		if rep.SnapshotZxid.Counter() == 0 {
+			emptyDigest(t, getFile(t, dead.fs, fmt.Sprintf("/java/version-2/snapshot.%x", int64(rep.SnapshotZxid))))
+		} else if n == 0 {
+			t.Errorf("a snapshot at %v without a transaction", rep.SnapshotZxid)
 		}
 		// Back, from there.
 		again := newRig(t, dead.fs)
