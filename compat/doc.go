@@ -39,7 +39,7 @@
 //	node       node-zookeeper-client 1.1.3 (Node.js)  the client's API; the tests pass on Apache ZooKeeper
 //	javacli    Java's own command line (zkCli.sh)     what it prints on Apache ZooKeeper, line by line
 //	mixed      Kazoo and the Java client while servers  the same tree and digests on servers of both kinds
-//	           of both kinds lead and follow
+//	           of both kinds lead, follow and observe
 //	rolling    Kazoo's and Curator's locks, counters,  Java's own rolling restart: nothing lost, no lock
 //	           ephemerals, sequences while servers     held twice, no session expired
 //	           are replaced one by one

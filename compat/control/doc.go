@@ -8,6 +8,8 @@
 // between client and server for tests in which the network fails and the
 // server does not. [Rig.Serve] puts both behind a loopback URL.
 //
+// [Soak] and [Seeds] are what the long forms of tests share.
+//
 // The package knows nothing of the protocol. The proxy has two goroutines per
 // connection; all end when the test does.
 package control

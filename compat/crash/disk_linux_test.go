@@ -227,7 +227,7 @@ func TestPowerCut(t *testing.T) {
 // TestPowerCutSoak is the long form.
 func TestPowerCutSoak(t *testing.T) {
 	control.Need(t)
-	powerCuts(t, uint64(time.Now().UnixNano()), 20, soak(t))
+	powerCuts(t, uint64(time.Now().UnixNano()), 20, control.Soak(t))
 }
 
 func powerCuts(t *testing.T, seed uint64, rounds int, least time.Duration) {

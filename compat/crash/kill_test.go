@@ -2,8 +2,6 @@ package crash
 
 import (
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -19,16 +17,6 @@ func settings(lines ...string) harness.Options {
 	}
 }
 
-// soak is how long the long forms go on; without SOAK_MINUTES they are skipped.
-func soak(t *testing.T) time.Duration {
-	t.Helper()
-	minutes, err := strconv.Atoi(os.Getenv("SOAK_MINUTES"))
-	if err != nil {
-		t.Skip("a long form: set SOAK_MINUTES")
-	}
-	return time.Duration(minutes) * time.Minute
-}
-
 // TestKill kills the server in the middle of a load.
 func TestKill(t *testing.T) {
 	control.Need(t)
@@ -38,7 +26,7 @@ func TestKill(t *testing.T) {
 // TestKillSoak is the long form: at least 200 rounds.
 func TestKillSoak(t *testing.T) {
 	control.Need(t)
-	killRounds(t, uint64(time.Now().UnixNano()), 200, soak(t))
+	killRounds(t, uint64(time.Now().UnixNano()), 200, control.Soak(t))
 }
 
 func killRounds(t *testing.T, seed uint64, rounds int, least time.Duration) {

@@ -9,7 +9,8 @@
 //
 // RawConn is a client without opinions: it frames, but sends any bytes in any pieces and hands back
 // frames as they came. It keeps no session alive, retries nothing and hides nothing; what a frame means
-// is the caller's business. FourLetter sends an operator's word.
+// is the caller's business. FourLetter sends an operator's word. A Bulk is a session that has many requests under
+// way; ReadTree reads all znodes with one, to be compared with those of another server.
 //
 // The package is for tests below compat only; nothing of the server imports it. A Server belongs to the
 // test that started it. A RawConn belongs to one goroutine.

@@ -168,6 +168,32 @@ next:
 	return list
 }
 
+// Voters are the servers that are no observers.
+func (e *Ensemble) Voters() (list []*Server) {
+	for i, s := range e.Servers {
+		if !e.peers[i].observer {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// AwaitAll waits until the leader has all other servers behind it.
+func (e *Ensemble) AwaitAll() {
+	e.t.Helper()
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(50 * time.Millisecond) {
+		leader := e.Leader()
+		followers, _ := strconv.Atoi(leader.Figure("synced_followers"))
+		observers, _ := strconv.Atoi(leader.Figure("synced_observers"))
+		if followers+observers == len(e.Servers)-1 {
+			return
+		}
+		if time.Now().After(deadline) {
+			e.t.Fatal(fmt.Sprintf("server %d (%s) leads with %d followers and %d observers behind it", leader.ID(), leader.Kind, followers, observers))
+		}
+	}
+}
+
 // member is what a server knows of its ensemble.
 type member struct {
 	id      int
@@ -265,6 +291,17 @@ func (s *Server) Become(k Kind) error {
 	}
 	s.Kind = k
 	return s.writeConfig()
+}
+
+// Replace makes a stopped member a server of another kind that goes on with the same data. Java's are imported when
+// it starts.
+func (s *Server) Replace(k Kind) error {
+	if s.Kind == Ours && k == Java {
+		if err := s.Export(); err != nil {
+			return err
+		}
+	}
+	return s.Become(k)
 }
 
 // Export gives a stopped member's data back to Java (zk export).

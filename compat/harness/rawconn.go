@@ -165,6 +165,9 @@ func (c *RawConn) ReadRaw(timeout time.Duration) (b []byte, closed bool) {
 
 // fill reads until at least n bytes are buffered.
 func (c *RawConn) fill(n int, deadline time.Time) error {
+	if len(c.buf) >= n {
+		return nil
+	}
 	_ = c.conn.SetReadDeadline(deadline)
 	chunk := make([]byte, 16<<10)
 	for len(c.buf) < n {

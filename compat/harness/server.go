@@ -74,7 +74,7 @@ const (
 )
 
 // startTimeout bounds the start of a server, on a busy machine too.
-const startTimeout = 90 * time.Second
+const startTimeout = 3 * time.Minute
 
 // probeTimeout bounds one question whether a starting server serves.
 const probeTimeout = 500 * time.Millisecond

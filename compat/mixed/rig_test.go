@@ -6,14 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/go-zookeeper/zk"
 
@@ -21,7 +21,10 @@ import (
 )
 
 // patience bounds every wait; only a failure waits so long.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
+
+// sessionTimeout is the longest that servers take here: a session must outlive the absence of its only server.
+const sessionTimeout = 60 * time.Second
 
 const (
 	superPassword = "super:mixed"
@@ -35,20 +38,22 @@ type rig struct {
 	workers []*worker
 	root    string
 	moves   int
+	size    int // znodes that populate has made, at least
 }
 
-// kinds reads a composition: j is Java, g is ours.
+// kinds reads a composition: j is Java, g is ours; J and G are observers.
 func kinds(t *testing.T, letters string) (members []harness.MemberOptions) {
 	t.Helper()
 	for _, l := range letters {
-		switch l {
+		m := harness.MemberOptions{Kind: harness.Java, Observer: unicode.IsUpper(l)}
+		switch unicode.ToLower(l) {
 		case 'j':
-			members = append(members, harness.MemberOptions{Kind: harness.Java})
 		case 'g':
-			members = append(members, harness.MemberOptions{Kind: harness.Ours})
+			m.Kind = harness.Ours
 		default:
 			t.Fatalf("%q is no composition", letters)
 		}
+		members = append(members, m)
 	}
 	return members
 }
@@ -73,7 +78,7 @@ func newRig(t *testing.T, members []harness.MemberOptions, config ...string) *ri
 // connect is a session with the super user's rights on one server.
 func (r *rig) connect(s *harness.Server) *zk.Conn {
 	r.t.Helper()
-	c, _, err := zk.Connect([]string{s.Addr}, 30*time.Second, zk.WithLogger(silent{}))
+	c, _, err := zk.Connect([]string{s.Addr}, sessionTimeout, zk.WithLogger(silent{}))
 	if err == nil {
 		err = eventually(func() error { return c.AddAuth("digest", []byte(superPassword)) })
 	}
@@ -156,12 +161,16 @@ func (w *worker) finish() (acked, sent int, err error) {
 func (r *rig) finish() {
 	r.t.Helper()
 	for i, w := range r.workers {
+		c := r.connect(r.e.Servers[(i+1)%len(r.e.Servers)]) // another one than its own
+		if found, _, err := c.Exists(w.path + "/alive"); err != nil || !found {
+			r.t.Errorf("%s: its ephemeral is there: %v, %v", w.name, found, err)
+		}
 		acked, sent, err := w.finish()
 		if err != nil {
 			r.t.Error(err)
+			c.Close()
 			continue
 		}
-		c := r.connect(r.e.Servers[(i+1)%len(r.e.Servers)]) // another one than its own
 		value, err := r.counter(c, w.path)
 		c.Close()
 		if err != nil || value < acked || value > sent {
@@ -232,10 +241,15 @@ func eventually(f func() error) (err error) {
 	return err
 }
 
+// othersVoting are the voters besides one server.
+func (r *rig) othersVoting(but *harness.Server) []*harness.Server {
+	return slices.DeleteFunc(r.e.Voters(), func(s *harness.Server) bool { return s == but })
+}
+
 // lead makes a server the leader: it alone has the last write when it votes with another one.
 func (r *rig) lead(s *harness.Server) {
 	r.t.Helper()
-	others := r.e.Others(s)
+	others := r.othersVoting(s)
 	others[0].Kill()
 	r.awaitQuorum(s, others[1])
 	r.write(s, 1)
@@ -283,9 +297,4 @@ func (r *rig) freeze(s *harness.Server) {
 	if err := s.Freeze(); err != nil {
 		r.t.Fatal(err)
 	}
-}
-
-func only(letters string) bool {
-	want := os.Getenv("ZK_COMPAT_KINDS")
-	return want == "" || strings.EqualFold(want, letters)
 }

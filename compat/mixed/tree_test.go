@@ -1,10 +1,9 @@
 package mixed
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"reflect"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -13,9 +12,10 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"zk/compat/harness"
+	"zk/jute"
 )
 
-// populate makes znodes of every kind, and many plain ones. The session that holds the ephemerals is returned.
+// populate makes znodes of every kind, one by one and then about as many as asked for. The session that holds the ephemerals is returned.
 func (r *rig) populate(s *harness.Server, plain int) (holder *zk.Conn) {
 	r.t.Helper()
 	c := r.connect(s)
@@ -52,95 +52,153 @@ func (r *rig) populate(s *harness.Server, plain int) (holder *zk.Conn) {
 	do(c.SetACL("/kinds/versions", zk.WorldACL(zk.PermAll&^zk.PermAdmin), -1))
 	do(c.Multi(&zk.CreateRequest{Path: "/kinds/multi", Acl: open()}, &zk.SetDataRequest{Path: "/kinds/multi", Data: []byte("m")},
 		&zk.CheckVersionRequest{Path: "/kinds", Version: -1}))
-	create("/quota", nil, open(), 0)
-	for _, path := range []string{"/zookeeper/quota/quota", "/zookeeper/quota/quota/zookeeper_limits", "/zookeeper/quota/quota/zookeeper_stats"} {
-		create(path, []byte("count=1000,bytes=100000"), open(), 0)
+	for _, path := range []string{"/quota", "/plain"} {
+		create(path, nil, open(), 0)
+		quota := "/zookeeper/quota" + path
+		create(quota, nil, open(), 0)
+		create(quota+"/zookeeper_limits", []byte("count=1000000,bytes=100000000"), open(), 0)
+		create(quota+"/zookeeper_stats", []byte("count=0,bytes=0"), open(), 0)
 	}
 	create("/quota/inside", []byte("counted"), open(), 0)
-	create("/plain", nil, open(), 0)
-	r.fill(c, "/plain", plain)
+	r.fill(s, c, plain)
+	r.size = plain
 	return c
 }
 
-// fill makes children of a node, many at a time.
-func (r *rig) fill(c *zk.Conn, path string, n int) {
+// each is how many children a node below /plain has.
+const each = 1000
+
+// fill makes about n znodes of every kind below /plain: those of no session in bulk, the ephemerals by a session that
+// stays.
+func (r *rig) fill(s *harness.Server, holder *zk.Conn, n int) {
 	r.t.Helper()
-	const each = 100
+	b, err := harness.OpenBulk(s.Addr, superPassword)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer b.Close()
+	var parents, children []harness.Request
+	for k := range n / each {
+		parent := fmt.Sprintf("/plain/%03d", k)
+		parents = append(parents, multi(parent, 0, 1, nil))
+		for at := 0; at < each; at += 100 {
+			children = append(children, multi(parent+"/", at, at+100, kindOf))
+		}
+	}
+	if err := b.Do(append(parents, children...), created); err != nil {
+		r.t.Fatalf("server %d (%s): %v", s.ID(), s.Kind, err)
+	}
+	for k := range n / each {
+		var ops []any
+		for i := range each / 50 {
+			ops = append(ops, &zk.CreateRequest{Path: fmt.Sprintf("/plain/%03d/e%d-", k, i), Acl: open(), Flags: zk.FlagEphemeral | int32(i%2)*zk.FlagSequence})
+		}
+		if _, err := holder.Multi(ops...); err != nil {
+			r.t.Fatalf("server %d (%s): %v", s.ID(), s.Kind, err)
+		}
+	}
+}
+
+// created ends a bulk at the first multi that has failed.
+func created(i int, code jute.Code, body []byte) error {
+	d := jute.NewDecoder(body, 0)
+	var first jute.MultiHeader
+	first.Decode(&d)
+	if code == 0 && d.Err() == nil && first.Type == jute.OpError {
+		code = first.Err
+	}
+	return errors.Join(harness.Succeeds(i, code, body), d.Err())
+}
+
+// multi makes the nodes of some numbers in one request: their kind is that of kind, or plain.
+func multi(prefix string, from, to int, kind func(i int, r *jute.CreateRequest) jute.OpCode) harness.Request {
+	var body []byte
+	for i := from; i < to; i++ {
+		op := jute.OpCreate
+		r := jute.CreateRequest{Path: prefix, Data: fmt.Appendf(nil, "value of %d", i), ACL: []jute.ACL{{Perms: zk.PermAll, ID: jute.ID{Scheme: "world", ID: "anyone"}}}}
+		if kind != nil {
+			r.Path = fmt.Sprintf("%s%03d", prefix, i)
+			op = kind(i, &r)
+		}
+		body = r.Append(jute.MultiHeader{Type: op, Err: -1}.Append(body), op)
+	}
+	return harness.Request{Op: jute.OpMulti, Body: jute.MultiEnd.Append(body)}
+}
+
+// kindOf gives the nodes kinds in turn, and some of them ACLs of their own.
+func kindOf(i int, r *jute.CreateRequest) jute.OpCode {
+	if i%5 == 0 {
+		r.ACL = []jute.ACL{{Perms: zk.PermAll, ID: jute.ID{Scheme: "digest", ID: fmt.Sprintf("user%d:hash", i%50)}}, {Perms: zk.PermRead, ID: jute.ID{Scheme: "world", ID: "anyone"}}}
+	}
+	switch i % 20 {
+	case 1:
+		r.Flags = zk.FlagContainer
+		return jute.OpCreateContainer
+	case 2:
+		r.Flags, r.TTL = zk.FlagTTL, time.Hour.Milliseconds()
+		return jute.OpCreateTTL
+	case 3:
+		r.Flags = zk.FlagSequence
+	case 4:
+		r.Data = nil
+	}
+	return jute.OpCreate
+}
+
+// same compares what the last phase can have changed on all servers, and their digests at zxids that several have
+// noted, which cover the whole tree but for the ACLs.
+func (r *rig) same(when string) {
+	r.t.Helper()
+	last := fmt.Sprintf("/moves-%d", r.moves+1) // by compare
+	r.compare(when, 20, harness.Part{Node: func(path string) bool {
+		return !isPlain(path) && (!strings.HasPrefix(path, "/moves-") || path == last || strings.HasPrefix(path, last+"/"))
+	}})
+}
+
+// whole compares every znode on all servers, and of the many every tenth ACL.
+func (r *rig) whole(when string) {
+	r.t.Helper()
+	seed := maphash.MakeSeed()
+	r.compare(when, r.size, harness.Part{ACL: func(path string) bool {
+		return !isPlain(path) || maphash.String(seed, path)%10 == 0
+	}})
+}
+
+// isPlain tells if a path is one of the many.
+func isPlain(path string) bool {
+	return strings.HasPrefix(path, "/plain/") && strings.Count(path, "/") == 3
+}
+
+// compare compares the trees of all servers, at least so many znodes, without those of the clients at work.
+func (r *rig) compare(when string, least int, part harness.Part) {
+	r.t.Helper()
+	r.e.AwaitAll()
+	r.write(r.e.Servers[0], 300) // so that every server notes some digests
+	r.settle()
+	which := part.Node
+	part.Node = func(path string) bool {
+		// The configuration has the time at which its server has started.
+		return !strings.HasPrefix(path, "/worker") && path != "/zookeeper/config" && (which == nil || which(path))
+	}
+	trees := make([]map[string]harness.Node, len(r.e.Servers))
 	var wg sync.WaitGroup
-	for k := range 16 {
+	for i, s := range r.e.Servers {
 		wg.Go(func() {
-			for at := k * each; at < n; at += 16 * each {
-				var ops []any
-				for i := at; i < min(at+each, n); i++ {
-					ops = append(ops, &zk.CreateRequest{Path: fmt.Sprintf("%s/%06d", path, i), Data: fmt.Appendf(nil, "value of %d", i), Acl: open()})
-				}
-				if _, err := c.Multi(ops...); err != nil {
-					r.t.Error(err)
-					return
-				}
+			if err := eventually(func() (err error) { // its connection may be cut
+				trees[i], err = harness.ReadTree(s.Addr, superPassword, part)
+				return err
+			}); err != nil {
+				r.t.Errorf("%s: server %d (%s): %v", when, s.ID(), s.Kind, err)
 			}
 		})
 	}
 	wg.Wait()
-}
-
-// seen is a znode as a client sees it.
-type seen struct {
-	data []byte
-	stat zk.Stat
-	acl  []zk.ACL
-}
-
-// tree reads what lies below some paths, but for the many plain znodes, through one server.
-func (r *rig) tree(s *harness.Server, roots ...string) map[string]seen {
-	r.t.Helper()
-	c := r.connect(s)
-	defer c.Close()
-	if _, err := c.Sync("/"); err != nil {
-		r.t.Fatalf("server %d (%s): sync: %v", s.ID(), s.Kind, err)
+	if len(trees[0]) < least {
+		r.t.Fatalf("%s: server 1 shows %d znodes only", when, len(trees[0]))
 	}
-	all := map[string]seen{}
-	for len(roots) > 0 {
-		path := roots[len(roots)-1]
-		roots = roots[:len(roots)-1]
-		data, stat, err := c.Get(path)
-		if errors.Is(err, zk.ErrNoNode) {
-			continue
-		}
-		acl, _, err2 := c.GetACL(path)
-		children, _, err3 := c.Children(path)
-		if err := errors.Join(err, err2, err3); err != nil {
-			r.t.Fatalf("server %d (%s): %s: %v", s.ID(), s.Kind, path, err)
-		}
-		all[path] = seen{data, *stat, acl}
-		if path == "/plain" {
-			continue
-		}
-		for _, name := range children {
-			roots = append(roots, strings.TrimSuffix(path, "/")+"/"+name)
-		}
-	}
-	return all
-}
-
-// same compares the trees of all servers, and their digests at zxids that several have noted.
-func (r *rig) same(when string) {
-	r.t.Helper()
-	r.write(r.e.Servers[0], 300) // so that every server notes some digests
-	r.settle()
-	first := r.tree(r.e.Servers[0], "/kinds", "/quota", "/plain", r.lastMoves())
-	if len(first) < 20 {
-		r.t.Fatalf("%s: server 1 shows %d znodes only", when, len(first))
-	}
-	for _, s := range r.e.Servers[1:] {
-		other := r.tree(s, "/kinds", "/quota", "/plain", r.lastMoves())
-		for path, n := range first {
-			if m, ok := other[path]; !ok || !equal(n, m) {
-				r.t.Errorf("%s: %s is %+v on server 1 and %+v on server %d (%s)", when, path, n, m, s.ID(), s.Kind)
-			}
-		}
-		if len(other) != len(first) {
-			r.t.Errorf("%s: server 1 has %d znodes, server %d (%s) %d", when, len(first), s.ID(), s.Kind, len(other))
+	for i, s := range r.e.Servers[1:] {
+		for _, line := range harness.Differences(trees[0], trees[i+1]) {
+			r.t.Errorf("%s: server 1 (%s) and server %d (%s): %s", when, r.e.Servers[0].Kind, s.ID(), s.Kind, line)
 		}
 	}
 	r.sameDigests(when)
@@ -151,12 +209,6 @@ func (r *rig) same(when string) {
 		}
 	}
 }
-
-func equal(a, b seen) bool {
-	return bytes.Equal(a.data, b.data) && (a.data == nil) == (b.data == nil) && a.stat == b.stat && reflect.DeepEqual(a.acl, b.acl)
-}
-
-func (r *rig) lastMoves() string { return fmt.Sprintf("/moves-%d", r.moves) }
 
 // settle waits until every server has the same number of znodes: the clients at work make none.
 func (r *rig) settle() {

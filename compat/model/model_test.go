@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,15 +50,8 @@ func TestConsistency(t *testing.T) {
 
 // TestConsistencySoak goes on for SOAK_MINUTES.
 func TestConsistencySoak(t *testing.T) {
-	text := os.Getenv("SOAK_MINUTES")
-	if text == "" {
-		t.Skip("the long form of TestConsistency: switched on by SOAK_MINUTES=minutes")
-	}
-	minutes, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal("SOAK_MINUTES:", err)
-	}
-	end := time.Now().Add(time.Duration(minutes) * time.Minute)
+	control.Need(t)
+	end := time.Now().Add(control.Soak(t))
 	histories(t, func(int) bool { return time.Now().Before(end) })
 }
 

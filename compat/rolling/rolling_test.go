@@ -1,7 +1,7 @@
 package rolling
 
 import (
-	"fmt"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -89,49 +89,62 @@ func roll(t *testing.T, m harness.MemberOptions, do func(r *run)) {
 	for _, c := range all {
 		c.finish(t)
 	}
+	r.same()
 }
 
 // replace stops a server, makes another of it, and waits until that one has caught up.
 func (r *run) replace(s *harness.Server, k harness.Kind, w way) {
 	r.t.Helper()
-	from := s.Kind
 	if err := s.Stop(); err != nil {
 		r.t.Fatal(err)
 	}
-	switch {
-	case w == empty:
-		if err := s.Wipe(); err != nil {
-			r.t.Fatal(err)
-		}
-	case from == harness.Ours && k == harness.Java:
-		if err := s.Export(); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	if err := s.Become(k); err != nil {
-		r.t.Fatal(err)
-	}
+	r.comeBack(s, k, w)
+}
+
+// comeBack starts a server that was stopped as one of a kind, and waits until it has caught up: only then may the
+// next one be stopped.
+func (r *run) comeBack(s *harness.Server, k harness.Kind, w way) {
+	r.t.Helper()
+	from := s.Kind
 	began := time.Now()
-	if err := s.Launch(); err != nil {
-		r.t.Fatal(err)
+	var err error
+	if w == empty {
+		err = errors.Join(s.Wipe(), s.Become(k))
+	} else {
+		err = s.Replace(k)
 	}
-	if err := s.AwaitServing(); err != nil {
+	if err == nil {
+		err = s.Launch()
+	}
+	if err == nil {
+		err = s.AwaitServing()
+	}
+	if err != nil {
 		r.t.Fatalf("server %d, %s after %s, %s: %v", s.ID(), k, from, w, err)
 	}
-	r.awaitSynced()
+	r.e.AwaitAll()
 	r.t.Logf("server %d is %s after %s (%s), %s, in %v", s.ID(), k, from, w, s.Mode(), time.Since(began).Round(time.Millisecond))
 }
 
-// awaitSynced waits until the leader has both others behind it: only then may the next one be stopped.
-func (r *run) awaitSynced() {
+// same compares the trees of the servers, which nobody changes any more.
+func (r *run) same() {
 	r.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		synced := r.e.Leader().Figure("synced_followers")
-		if synced == fmt.Sprint(len(r.e.Servers)-1) {
-			return
+	var first map[string]harness.Node
+	for _, s := range r.e.Servers {
+		tree, err := harness.ReadTree(s.Addr, "", harness.Part{Node: func(path string) bool {
+			return path != "/zookeeper/config" // has the time at which its server has started
+		}})
+		if err != nil {
+			r.t.Fatalf("server %d (%s): %v", s.ID(), s.Kind, err)
 		}
-		if time.Now().After(deadline) {
-			r.t.Fatalf("the leader has %q synced followers", synced)
+		if first == nil {
+			first = tree
 		}
+		for _, line := range harness.Differences(first, tree) {
+			r.t.Errorf("server 1 (%s) and server %d (%s): %s", r.e.Servers[0].Kind, s.ID(), s.Kind, line)
+		}
+	}
+	if len(first) < 10 {
+		r.t.Errorf("the tree has %d znodes only", len(first))
 	}
 }

@@ -10,7 +10,7 @@ public class Worker {
     public static void main(String[] args) throws Exception {
         String path = args[1];
         CountDownLatch connected = new CountDownLatch(1);
-        ZooKeeper zk = new ZooKeeper(args[0], 30000, e -> {
+        ZooKeeper zk = new ZooKeeper(args[0], 60000, e -> {
             if (e.getState() == Watcher.Event.KeeperState.SyncConnected) {
                 connected.countDown();
             }

@@ -10,7 +10,7 @@ from kazoo.retry import KazooRetry
 
 host, path = sys.argv[1], sys.argv[2]
 forever = KazooRetry(max_tries=-1, delay=0.1, max_delay=0.5)
-zk = KazooClient(hosts=host, timeout=30, connection_retry=forever)
+zk = KazooClient(hosts=host, timeout=60, connection_retry=forever)
 zk.start(timeout=60)
 zk.create(path, b"0")
 zk.create(path + "/alive", b"", ephemeral=True)
