@@ -18,7 +18,7 @@ import (
 // built in a side folder, zk-state-<n+1>, beside the one that is served. Adopt makes it the one that
 // counts, by one synced batch in the log:
 //
-//	side folder filled, flushed | batch: liveState, completeFrom, epochs, emptied, proposals that came
+//	side folder filled, synced (see lateSync) | batch: liveState, completeFrom, epochs, emptied, proposals that came
 //	with the state | old entries excised | batch: those proposals become entries, emptied deleted |
 //	old folder removed
 //
@@ -40,6 +40,7 @@ func (r *Recovered) NewSide() (*State, error) {
 	}
 	opts := r.o.State
 	opts.Dir, opts.FS, opts.Logger = r.fs.PathJoin(r.o.DataDir, stateDirPrefix+strconv.Itoa(last+1)), r.fs, r.logger
+	opts.side = true
 	s, err := OpenState(opts)
 	if err != nil {
 		return nil, err

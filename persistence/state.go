@@ -33,6 +33,7 @@ type StateOptions struct {
 
 	mustExist bool        // never make a new store
 	early     func(error) // told of a failure before Start
+	side      bool        // it counts for nothing before its first Flush: see lateSync
 }
 
 const (
@@ -59,7 +60,9 @@ type State struct {
 	// logged, if set, is the log's mark that no Commit may pass (I8); set before the first Commit.
 	logged func() Logged
 
+	late    *lateSync    // syncs of a side store wait for its first Flush; nil for others
 	held    atomic.Bool  // no compaction may begin: there is no room for one; set by Space
+	filled  atomic.Int64 // bytes committed
 	applied atomic.Int64 // last Commit
 	durable atomic.Int64 // last finished flush
 
@@ -134,7 +137,12 @@ func (s *State) open() error {
 	if err := checkManifest(s.o.FS, s.o.Dir); err != nil {
 		return err
 	}
-	o := baseOptions(markerFS{s.o.FS, s.fail}, s.lock, s.logger, s.fail, s.cache)
+	fs := s.o.FS
+	if s.o.side {
+		s.late = newLateSync(fs, s.o.Dir)
+		fs = s.late
+	}
+	o := baseOptions(markerFS{fs, s.fail}, s.lock, s.logger, s.fail, s.cache)
 	o.ErrorIfNotExists = s.o.mustExist
 	o.DisableWAL = true
 	o.MemTableSize = uint64(s.o.MemtableBytes)
@@ -244,7 +252,7 @@ func (s *State) drainFlushes() {
 }
 
 func (s *State) flushed(f *flushing) {
-	if s.fail.failed.Load() {
+	if s.fail.failed.Load() || s.filling() {
 		return
 	}
 	s.durable.Store(f.applied)
@@ -253,8 +261,16 @@ func (s *State) flushed(f *flushing) {
 	}
 }
 
+// filling reports if it is a side store that has not been flushed yet.
+func (s *State) filling() bool { return s.late != nil && s.late.deferring() }
+
 // Flush makes everything committed so far durable, and returns when it is.
 func (s *State) Flush() error {
+	if s.filling() {
+		if err := s.late.settle(); err != nil {
+			return err
+		}
+	}
 	done, err := s.FlushAsync()
 	if err != nil {
 		return err

@@ -163,6 +163,7 @@ func (b *StateBatch) Commit(applied Applied) error {
 		return err
 	}
 	s.applied.Store(int64(applied))
+	s.filled.Add(bytes)
 	s.unasked += bytes
 	if s.o.FlushBytes > 0 && s.unasked >= s.o.FlushBytes || s.o.FlushTxns > 0 && txnsBetween(s.askedAt, int64(applied)) >= s.o.FlushTxns {
 		_, err := s.flushLocked()

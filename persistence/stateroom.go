@@ -17,9 +17,10 @@ const stateL0Stop = 200
 // holdCompactions lets one compaction run at a time, and none while they are held: Pebble asks before it starts one.
 // An upper bound of 0 it would divide by, when it chooses what to compact; so none is a lower bound of 0, without any
 // of the reasons for which it would go above. What is only deleted as a whole takes no room, and still is.
+// While a side store is filled they wait as long as one is enough for all of it afterwards.
 func (s *State) holdCompactions(o *pebble.Options) {
 	o.CompactionConcurrencyRange = func() (lower, upper int) {
-		if s.held.Load() {
+		if s.held.Load() || s.filling() && s.filled.Load() < compactionBytesMax {
 			return 0, 1
 		}
 		return 1, 1

@@ -31,7 +31,7 @@ func benchCommand(env environment) *cli.Command {
 			&cli.DurationFlag{Name: "session-timeout", Value: 30 * time.Second, Usage: "session timeout asked for"},
 			&cli.StringFlag{Name: "root", Value: "/zk-bench", Usage: "znode below which everything is made"},
 			&cli.BoolFlag{Name: "keep", Usage: "leave what was made in place"},
-			&cli.IntFlag{Name: "pid", Usage: "process id of the server, if it is on this machine: adds its CPU time and memory"},
+			&cli.IntSliceFlag{Name: "pid", Usage: "process ids of the servers that are on this machine: adds their CPU time and memory"},
 			&cli.BoolFlag{Name: "histogram", Usage: "print the distribution of latencies"},
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
@@ -51,7 +51,7 @@ func benchSpec(c *cli.Context) (bench.Spec, error) {
 		Load: c.Args().First(), Root: c.String("root"), Sessions: c.Int("sessions"), InFlight: c.Int("in-flight"),
 		ValueBytes: c.Int("value"), Keys: c.Int("keys"), Rate: c.Float64("rate"), Warmup: c.Duration("warmup"),
 		Duration: c.Duration("duration"), Ops: c.Int("ops"), SessionTimeout: c.Duration("session-timeout"),
-		Keep: c.Bool("keep"), PID: c.Int("pid"),
+		Keep: c.Bool("keep"), PIDs: c.IntSlice("pid"),
 	}
 	var err error
 	if spec.Servers, err = bench.ParseServers(c.String("server")); err != nil {

@@ -134,21 +134,11 @@ func (r *rig) figure(name string) int {
 // memory is what the process has in memory, in MiB.
 func (r *rig) memory() int {
 	r.t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.PID()))
+	now, _, err := r.RSS()
 	if err != nil {
 		r.t.Skip("the system does not tell what a process takes:", err)
 	}
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
-			kib, err := strconv.Atoi(f[1])
-			if err != nil {
-				r.t.Fatal(line)
-			}
-			return kib >> 10
-		}
-	}
-	r.t.Fatal("no VmRSS")
-	return 0
+	return int(now >> 20)
 }
 
 // files is the number of file descriptors that the process has open.

@@ -35,7 +35,7 @@ type Report struct {
 	AllTold *Latency `json:"all_told,omitempty"`
 	// ClientCPU is the processor time that the load generator took in the measured time.
 	ClientCPU float64 `json:"client_cpu_s"`
-	// ServerCPU and ServerRSS are the server process's, when its id was given.
+	// ServerCPU and ServerRSS are those of the server processes whose ids were given, together.
 	ServerCPU      float64 `json:"server_cpu_s,omitempty"`
 	ServerCPUPerOp float64 `json:"server_cpu_us_per_op,omitempty"`
 	ServerRSS      int64   `json:"server_rss_bytes,omitempty"`
@@ -53,8 +53,10 @@ func (r *run) usage() usage {
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err == nil {
 		u.client = time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
 	}
-	if r.spec.PID != 0 {
-		u.server, u.rss = processUsage(r.spec.PID)
+	for _, pid := range r.spec.PIDs {
+		cpu, rss := processUsage(pid)
+		u.server += cpu
+		u.rss += rss
 	}
 	return u
 }

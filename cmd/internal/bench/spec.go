@@ -47,8 +47,8 @@ type Spec struct {
 	SessionTimeout time.Duration
 	// Keep leaves the znodes of create in place.
 	Keep bool
-	// PID is a server process on this machine whose CPU and memory are read; 0 is none.
-	PID int
+	// PIDs are server processes on this machine whose CPU and memory are read; together, when there are several.
+	PIDs []int
 }
 
 // ParseServers takes a connect string without chroot apart.
