@@ -330,6 +330,27 @@ func TestLeaderKilled(t *testing.T) {
 	})
 }
 
+// TestFailoverTime: with disks and a network that take no time, a leader that is killed is replaced within the wait
+// of the election for other votes and a few milliseconds until the new one's port is found open. The other learner
+// may come as soon as the port is open: a leader that was not ready then ended the process (1 of 60).
+func TestFailoverTime(t *testing.T) {
+	for range 20 {
+		bubble(t, 3, 0, func(e *ensemble) {
+			e.startAll()
+			leader := e.leader()
+			leader.mustWrite(1, 10)
+			time.Sleep(time.Second) // else the end of the term is taken for a failure to begin
+			began := time.Now()
+			leader.kill()
+			next := e.leader()
+			if took := time.Since(began); took > 50*time.Millisecond {
+				t.Errorf("server %d leads with all its learners after %v", next.sid, took)
+			}
+			next.mustWrite(2, 10)
+		})
+	}
+}
+
 // logWatch keeps the lines that are logged.
 type logWatch struct {
 	mu    sync.Mutex

@@ -15,9 +15,14 @@ import (
 	"zk/quorum/zab"
 )
 
-// connectTries is how often a learner tries to reach its leader, which may not have opened its port yet
-// (Learner.connectToLeader).
-const connectTries = 5
+// A learner tries to reach its leader, which may not have opened its port yet, for as long as Java does, which
+// waits connectWaits times for ConnectDelay (Learner.connectToLeader). But the leader has been elected at about the
+// same moment as this server has decided, so the first wait is a connectFirst-th of that, and each is twice the
+// one before.
+const (
+	connectWaits = 4
+	connectFirst = 32
+)
 
 // learnerTerm is one stay as follower or observer: the core, stepped under mu by whoever has an event. What
 // the core needs done on disk is done by the reader, before it takes the next packet.
@@ -123,16 +128,16 @@ func (t *learnerTerm) connect() (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, o.ticks(o.ConnectToLearnerMasterLimit))
 	defer cancel()
 	var err error
-	for tries := range connectTries {
-		if tries > 0 && !sleep(ctx, o.ConnectDelay) {
-			break
-		}
+	for wait, waited := o.ConnectDelay/connectFirst, time.Duration(0); ; wait = min(2*wait, o.ConnectDelay) {
 		var c net.Conn
 		if c, err = o.dialAny(ctx, t.p.d.Dial, addresses, o.ticks(o.ConnectToLearnerMasterLimit)); err == nil {
 			return c, nil
 		}
+		if waited >= connectWaits*o.ConnectDelay || !sleep(ctx, wait) {
+			return nil, fmt.Errorf("quorum: connect to leader %v: %w", t.leader, err)
+		}
+		waited += wait
 	}
-	return nil, fmt.Errorf("quorum: connect to leader %v: %w", t.leader, err)
 }
 
 // tick is the core's clock.

@@ -25,8 +25,8 @@ type Options struct {
 	InitLimit, SyncLimit int
 	// ConnectToLearnerMasterLimit, in ticks, bounds a learner's attempts to connect; 0 takes InitLimit.
 	ConnectToLearnerMasterLimit int
-	// ConnectDelay is the time between two such attempts; 0 takes 100 ms
-	// (leaderConnectDelayDuringRetryMs).
+	// ConnectDelay is the time between two such attempts, but for the first ones, which follow each other more
+	// quickly; 0 takes 100 ms (leaderConnectDelayDuringRetryMs).
 	ConnectDelay time.Duration
 	// CnxTimeout bounds the dialling of an election connection; 0 takes 5 s.
 	CnxTimeout time.Duration
