@@ -72,10 +72,10 @@ sim: ## simulated ensembles: SIM_MINUTES=10 of new seeds, or SEEDS=2000 of them;
 
 bench: microbench compare ## both of the next two
 
-microbench: ## Go benchmarks of codec, prep, tree, log, watches, pipeline; BENCH=regexp
+microbench: ## Go benchmarks of codec, prep, tree, log, watches, pipeline, SNAP; BENCH=regexp
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-compare: deps build ## this server beside Apache ZooKeeper under the same loads; COMPARE="-rows create -rounds 5", -help
+compare: deps build ## this server beside Apache ZooKeeper under the same loads; COMPARE="-nodes 3 -rows create", -help
 	ZK_COMPAT_BINARY=$(CURDIR)/bin/zk go run ./compat/bench $(COMPARE)
 
 test: ## everything that CI runs, with the seconds of each part

@@ -31,7 +31,7 @@ func benchCommand(env environment) *cli.Command {
 			&cli.DurationFlag{Name: "session-timeout", Value: 30 * time.Second, Usage: "session timeout asked for"},
 			&cli.StringFlag{Name: "root", Value: "/zk-bench", Usage: "znode below which everything is made"},
 			&cli.BoolFlag{Name: "keep", Usage: "leave what was made in place"},
-			&cli.IntSliceFlag{Name: "pid", Usage: "process ids of the servers that are on this machine: adds their CPU time and memory"},
+			&cli.IntSliceFlag{Name: "pid", Usage: "process id of a server that is on this machine, may be repeated: adds their CPU time and memory"},
 			&cli.BoolFlag{Name: "histogram", Usage: "print the distribution of latencies"},
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},

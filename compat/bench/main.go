@@ -8,21 +8,17 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"regexp"
-	"slices"
-	"strconv"
 	"syscall"
 	"time"
-
-	"zk/compat/harness"
 )
 
 // settings are the command line.
 type settings struct {
 	rows, skip     *regexp.Regexp
-	rounds         int
+	rounds, nodes  int
+	znodes         int
 	duration, warm time.Duration
 	heap           string
 	json           string
@@ -51,6 +47,8 @@ func parse(args []string, usage io.Writer) (settings, error) {
 	fs.SetOutput(usage)
 	only := fs.String("rows", "", "regular expression of the rows to run")
 	not := fs.String("skip", "^$", "regular expression of rows to leave out")
+	fs.IntVar(&s.nodes, "nodes", 1, "servers of each kind; an ensemble from 3 up, which has rows of its own")
+	fs.IntVar(&s.znodes, "znodes", 1_000_000, "znodes of 100 bytes that are there when a server of an ensemble comes back")
 	fs.IntVar(&s.rounds, "rounds", 3, "rounds of each server and row")
 	fs.DurationVar(&s.duration, "duration", 3*time.Second, "measured time of a round")
 	fs.DurationVar(&s.warm, "warm", 20*time.Second, "load on each server before the first round")
@@ -60,7 +58,7 @@ func parse(args []string, usage io.Writer) (settings, error) {
 	if err := fs.Parse(args); err != nil {
 		return s, err
 	}
-	if fs.NArg() > 0 || s.rounds < 1 || s.duration <= 0 {
+	if fs.NArg() > 0 || s.rounds < 1 || s.duration <= 0 || s.znodes < 1 || s.nodes != 1 && s.nodes < 3 {
 		return s, fmt.Errorf("can't use %q; see -help", args)
 	}
 	var err error
@@ -99,47 +97,24 @@ func rows() []row {
 	)
 }
 
-// owner stands for the test that servers of the harness belong to.
-type owner struct{ cleanups []func() }
-
-func (*owner) Name() string            { return "bench" }
-func (*owner) Helper()                 {}
-func (o *owner) Cleanup(f func())      { o.cleanups = append(o.cleanups, f) }
-func (*owner) Failed() bool            { return false }
-func (*owner) Logf(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }
-func (*owner) Fatal(args ...any)       { panic(fmt.Sprint(args...)) } // only of functions not used here
-func (o *owner) end() {
-	for _, f := range slices.Backward(o.cleanups) {
-		f()
-	}
-}
-
-// start starts both servers with the same zoo.cfg; Java first, ours second.
-func start(o *owner, heap string) ([]*harness.Server, error) {
-	var servers []*harness.Server
-	for _, kind := range []harness.Kind{harness.Java, harness.Ours} {
-		s, err := harness.Start(o, kind, harness.Options{
-			Config: []string{"maxClientCnxns=0", "preAllocSize=65536", "4lw.commands.whitelist=*"},
-			JVM:    []string{"-Xms" + heap, "-Xmx" + heap},
-		})
-		if err != nil {
-			return nil, err
+// run does what the settings say; err is also what a function of the harness gave up with.
+func run(ctx context.Context, s settings) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case failure:
+			err = errors.New(string(r))
+		default:
+			panic(r)
 		}
-		servers = append(servers, s)
-	}
-	return servers, nil
-}
-
-func run(ctx context.Context, s settings) error {
-	var todo []row
-	for _, r := range rows() {
-		if s.rows.MatchString(r.name) && !s.skip.MatchString(r.name) {
-			todo = append(todo, r)
-		}
-	}
+	}()
+	loads, events := s.todo()
 	if s.list {
-		for _, r := range todo {
+		for _, r := range loads {
 			fmt.Println(r.name)
+		}
+		for _, e := range events {
+			fmt.Println(e.name)
 		}
 		return nil
 	}
@@ -154,24 +129,58 @@ func run(ctx context.Context, s settings) error {
 	}
 	var o owner
 	defer o.end()
-	servers, err := start(&o, s.heap)
+	groups, err := start(&o, s.heap, s.nodes)
 	if err != nil {
 		return err
 	}
-	if err := warmUp(ctx, servers, s.warm); err != nil {
+	if err := warmUp(ctx, groups, s.warm); err != nil {
 		return err
 	}
+	b := &bed{settings: s, groups: groups, out: json.NewEncoder(out)}
+	if len(loads) > 0 {
+		if err := b.loads(ctx, loads); err != nil {
+			return err
+		}
+	}
+	return b.events(ctx, events)
+}
+
+// todo are the rows that were asked for.
+func (s *settings) todo() (loads []row, list []event) {
+	wanted := func(name string) bool { return s.rows.MatchString(name) && !s.skip.MatchString(name) }
+	for _, r := range rows() {
+		if wanted(r.name) {
+			loads = append(loads, r)
+		}
+	}
+	for _, e := range events() {
+		if s.nodes > 1 && wanted(e.name) {
+			list = append(list, e)
+		}
+	}
+	return loads, list
+}
+
+// bed is a run: both kinds of servers, and where every round is written to.
+type bed struct {
+	settings
+	groups []*group
+	out    *json.Encoder
+}
+
+// loads measures the rows that are a load.
+func (b *bed) loads(ctx context.Context, todo []row) error {
 	printHead()
 	for _, r := range todo {
-		reports := make([][]*report, len(servers))
-		for range s.rounds {
-			for i, server := range servers {
-				rep, err := load(ctx, server, s.duration, r.args)
+		reports := make([][]*report, len(b.groups))
+		for range b.rounds {
+			for i, g := range b.groups {
+				rep, err := g.round(ctx, b.duration, r.args)
 				if err != nil {
-					return fmt.Errorf("%s on %v: %w", r.name, server.Kind, err)
+					return err
 				}
 				reports[i] = append(reports[i], rep)
-				if err := json.NewEncoder(out).Encode(map[string]any{"row": r.name, "server": server.Kind.String(), "report": rep.whole}); err != nil {
+				if err := b.out.Encode(map[string]any{"row": r.name, "server": g.kind.String(), "report": rep.whole}); err != nil {
 					return err
 				}
 			}
@@ -182,43 +191,20 @@ func run(ctx context.Context, s settings) error {
 }
 
 // warmUp gives both servers every kind of load, so that Java has compiled what is measured.
-func warmUp(ctx context.Context, servers []*harness.Server, d time.Duration) error {
+func warmUp(ctx context.Context, groups []*group, d time.Duration) error {
 	loads := [][]string{
 		{"--in-flight", "64", "--value", "1024", "set"}, {"--in-flight", "64", "--value", "1024", "get"}, {"--in-flight", "16", "create"},
 		{"--sessions", "64", "--ratio", "1:1", "mixed"}, {"connect"},
 	}
-	for _, server := range servers {
+	for _, g := range groups {
 		for _, args := range loads {
 			if d <= 0 {
 				continue
 			}
-			if _, err := load(ctx, server, d/time.Duration(len(loads)), args); err != nil {
-				return fmt.Errorf("warming up %v: %w", server.Kind, err)
+			if _, err := g.round(ctx, d/time.Duration(len(loads)), args); err != nil {
+				return fmt.Errorf("warming up: %w", err)
 			}
 		}
 	}
 	return nil
-}
-
-// load runs zk bench once.
-func load(ctx context.Context, server *harness.Server, d time.Duration, args []string) (*report, error) {
-	bin, err := harness.OurBinary()
-	if err != nil {
-		return nil, err
-	}
-	args = append([]string{
-		"bench", "--server", server.Addr, "--json", "--quiet", "--warmup", "500ms", "--duration", d.String(), "--pid", strconv.Itoa(server.PID()),
-	}, args...)
-	cmd := exec.CommandContext(ctx, bin, args...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, err
-	}
-	var rep report
-	if err := json.Unmarshal(out, &rep); err != nil {
-		return nil, fmt.Errorf("report %q: %w", out, err)
-	}
-	rep.whole = out
-	return &rep, nil
 }

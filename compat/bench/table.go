@@ -6,9 +6,9 @@ import (
 )
 
 // median of a figure over the rounds.
-func median(reports []*report, figure func(*report) float64) float64 {
-	v := make([]float64, len(reports))
-	for i, r := range reports {
+func median[T any](rounds []T, figure func(T) float64) float64 {
+	v := make([]float64, len(rounds))
+	for i, r := range rounds {
 		v[i] = figure(r)
 	}
 	slices.Sort(v)
@@ -57,4 +57,14 @@ func printRow(name string, java, ours []*report) {
 	jm, zm := figures(rss)
 	fmt.Printf("%-16s %10.0f %10.0f %6s  %9.1f %9.1f %6s  %9.0f %9.0f  %9.0f %9.0f %7d\n", name, ja, za, ratio(za, ja),
 		jc, zc, ratio(zc, jc), jt, zt, jm, zm, bad)
+}
+
+// printEvent writes the figures of an event, one a line.
+func printEvent(name string, java, ours [][]figure) {
+	fmt.Printf("\n%-16s %-34s %5s %12s %12s %6s\n", name, "median of the rounds", "", "java", "zk", "ratio")
+	for i, f := range java[0] {
+		of := func(round []figure) float64 { return round[i].Value }
+		j, z := median(java, of), median(ours, of)
+		fmt.Printf("%-16s %-34s %5s %12.2f %12.2f %6s\n", "", f.Name, f.Unit, j, z, ratio(z, j))
+	}
 }

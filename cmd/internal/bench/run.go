@@ -52,6 +52,7 @@ type run struct {
 	finished    atomic.Int64  // when the last reply came
 	failures    sync.Map      // jute.Code -> *atomic.Uint64
 	failure     atomic.Pointer[error]
+	interrupted func() bool // from outside: connections that end then are not lost
 	reads       histogram
 	writes      histogram
 	rounds      histogram // watch: from the change until all were told
@@ -104,7 +105,7 @@ func Run(ctx context.Context, spec Spec, progress func(Progress)) (*Report, erro
 	if err := spec.Check(); err != nil {
 		return nil, err
 	}
-	r := &run{spec: &spec, zero: time.Now(), acl: jute.AppendACLs(nil, client.OpenACL())}
+	r := &run{spec: &spec, zero: time.Now(), acl: jute.AppendACLs(nil, client.OpenACL()), interrupted: func() bool { return ctx.Err() != nil }}
 	r.from.Store(math.MaxInt64)
 	r.until.Store(math.MaxInt64)
 	r.budget.Store(int64(spec.Ops))
@@ -266,7 +267,7 @@ func (r *run) begin(ctx context.Context, c *client.Client, work *sync.WaitGroup,
 
 // lose notes the end of a connection; the first reason is kept.
 func (r *run) lose(err error) {
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, context.Canceled) && !r.interrupted() {
 		r.lost.Add(1)
 		r.failure.CompareAndSwap(nil, &err)
 	}
