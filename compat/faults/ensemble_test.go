@@ -43,11 +43,11 @@ func TestSoak(t *testing.T) {
 	end := time.Now().Add(soak(t))
 	first := seed(t, uint64(time.Now().UnixNano()))
 	shapes := [][2]int{{3, 1}, {5, 1}, {3, 0}}
-	for n := uint64(0); time.Now().Before(end) && !t.Failed(); n++ {
-		shape := shapes[n%uint64(len(shapes))]
+	for seed := first; time.Now().Before(end) && !t.Failed(); seed++ {
+		shape := shapes[seed%uint64(len(shapes))]
 		t.Run("ensemble", func(t *testing.T) {
-			t.Logf("%s=%d begins with these %d voters and %d observers", seedEnv, first+n, shape[0], shape[1])
-			r := newRig(t, first+n, shape[0], shape[1], true)
+			t.Logf("%d voters, %d observers: %s=%d begins here", shape[0], shape[1], seedEnv, seed)
+			r := newRig(t, seed, shape[0], shape[1], true)
 			faults := r.possible(slices.Concat(processes(), partitions(), diskFaults()))
 			for range 5 {
 				if !time.Now().Before(end) || t.Failed() {
