@@ -72,6 +72,8 @@
 //	                                       by itself (Space)                               compat/crash TestFullDisk, TestDiskFillsItself
 //	disk nearly full, in an ensemble       the server leaves it and comes back by itself   embed TestEnsembleDiskLow,
 //	                                       (quorum.Room)                                   TestEnsembleAllLow; quorum TestRoom...
+//	disk full in an ensemble, also while a the server ends, the others go on; a tree that  embed TestEnsembleDiskFull,
+//	tree comes in                          does not fit is thrown away, asked for later    TestSnapDoesNotFit
 //	disk full at one stroke                ballast given up and the write tried again,     compat/crash TestFullDisk, TestDiskRunsOut
 //	                                       else the process ends with the reason
 //	start on a full disk                   ballast given up, reads served; else refused    the same two

@@ -192,6 +192,9 @@ func (s *Space) Free(dir string) (bytes int64, ok bool) {
 // Level is the level at the last look. Safe everywhere; it costs an atomic read.
 func (s *Space) Level() SpaceLevel { return SpaceLevel(s.level.Load()) }
 
+// Look looks at the disks now, for one who is about to write much. It does not tell Start's onLook.
+func (s *Space) Look() SpaceLevel { return s.look(false) }
+
 // Wrote counts bytes that went to the disks, so that a fast writer does not get past the mark between two
 // looks. It does not block.
 func (s *Space) Wrote(bytes int) {

@@ -279,6 +279,9 @@ func (s *State) Flush() error {
 	return s.fail.get()
 }
 
+// Failed is why nothing is written any more, or nil.
+func (s *State) Failed() error { return s.fail.get() }
+
 // Close makes what was committed durable and closes. After a failure it only returns that: Pebble is
 // not touched again.
 func (s *State) Close() error {

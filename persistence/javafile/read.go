@@ -38,6 +38,9 @@ type ReadOptions struct {
 	// BytesMax bounds each string, each node's data and each ACL list (jute.maxbuffer and its extra
 	// size); 0 takes Java's default.
 	BytesMax int
+	// SessionsMax bounds the number of sessions, and ACLTableBytesMax what all ACL lists take together: a reader
+	// holds both in memory before the first node comes. 0 is no bound, for files that are one's own.
+	SessionsMax, ACLTableBytesMax int
 }
 
 // ReadSnapshot reads a whole snapshot from r, up to its end. Damage is a *persistence.CorruptionError
@@ -168,6 +171,9 @@ func (s *reader) sessions() error {
 	if err != nil {
 		return err
 	}
+	if s.o.SessionsMax > 0 && n > s.o.SessionsMax {
+		return damage(fmt.Sprintf("%d sessions, more than %d", n, s.o.SessionsMax))
+	}
 	var ses jute.SnapshotSession
 	for range n {
 		if err := s.decode(SessionBytes, ses.Decode); err != nil {
@@ -186,10 +192,14 @@ func (s *reader) acls() error {
 		return err
 	}
 	var a jute.SnapshotACL
+	total := 0
 	for range n {
 		size, err := s.aclBytes()
 		if err != nil {
 			return err
+		}
+		if total += size; s.o.ACLTableBytesMax > 0 && total > s.o.ACLTableBytesMax {
+			return damage(fmt.Sprintf("ACL lists of more than %d bytes", s.o.ACLTableBytesMax))
 		}
 		if err := s.decode(size, a.Decode); err != nil {
 			return err

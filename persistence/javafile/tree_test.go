@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"unicode/utf8"
@@ -108,6 +109,36 @@ func TestTreeLengths(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
 			t.Errorf("%x: %d bytes allocated", b, got)
+		}
+	}
+}
+
+// TestTreeBounds: what a reader has to keep in memory whole is refused beyond its bounds, before it is given.
+func TestTreeBounds(t *testing.T) {
+	o := ReadOptions{Name: "stream", SessionsMax: 3, ACLTableBytesMax: 100}
+	list := []jute.ACL{{Perms: 1, ID: jute.ID{Scheme: "digest", ID: "someone"}}}
+	for _, tt := range []struct {
+		sessions, acls int
+		want           string
+	}{
+		{3, 2, ""}, {4, 0, "4 sessions, more than 3"}, {1 << 30, 0, "sessions, more than 3"}, {0, 3, "ACL lists of more than 100 bytes"},
+	} {
+		b := jute.AppendInt32(nil, int32(tt.sessions))
+		for i := range min(tt.sessions, 10) {
+			b = jute.AppendInt32(jute.AppendInt64(b, int64(i)), 1000)
+		}
+		b = jute.AppendInt32(b, int32(tt.acls))
+		for i := range tt.acls {
+			b = jute.AppendACLs(jute.AppendInt64(b, int64(i)), list)
+		}
+		c := &content{}
+		var damage *persistence.CorruptionError
+		err := ReadTree(bytes.NewReader(b), o, c.visitor())
+		if !errors.As(err, &damage) || tt.want != "" && !strings.Contains(err.Error(), tt.want) || tt.want == "" && len(c.acls) != tt.acls {
+			t.Errorf("%d sessions, %d lists: %v", tt.sessions, tt.acls, err) // all of them lack nodes
+		}
+		if len(c.sessions) > 3 || len(c.acls) > 2 {
+			t.Errorf("%d sessions, %d lists were given", len(c.sessions), len(c.acls))
 		}
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"zk/server/tree"
 )
 
-// loadStep is the number of nodes loaded between two looks at what has gathered to be written.
-const loadStep = 64
+// What is loaded between two looks at what has gathered to be written: nodes, and bytes of them, after which the
+// disk is looked at, too.
+const loadStep, loadStepBytes = 64, 1 << 20
 
 // loading is a tree on its way in, from a snapshot that is restored or from a leader: into a state store
 // beside the one that is served, and a tree of its own in memory.
@@ -27,6 +28,7 @@ type loading struct {
 	tree     *tree.Tree
 	sessions int
 	gathered int // nodes since the last step
+	bytes    int // of them
 	adopted  bool
 }
 
@@ -68,20 +70,27 @@ func (l *loading) visitor() javafile.Visitor {
 			if err := l.loader.Node(node); err != nil {
 				return err
 			}
-			l.n.space.Wrote(len(node.Path) + len(node.Data) + jute.StatPersistedBytes) // or will have, soon
+			l.bytes += len(node.Path) + len(node.Data) + jute.StatPersistedBytes
 			return l.step()
 		},
 	}
 }
 
+// What a tree from elsewhere may have that is kept in memory whole. A server of ours with so many sessions has some
+// GiB of connections beside them, and most have a few hundred ACL lists.
+const loadSessionsMax, loadACLBytesMax = 2 << 20, 64 << 20
+
 // readOptions are the bounds of what comes.
 func (l *loading) readOptions(name string) javafile.ReadOptions {
-	return javafile.ReadOptions{Name: name, BytesMax: l.n.cfg.JuteMaxBuffer + l.n.cfg.JuteMaxBufferExtraSize}
+	return javafile.ReadOptions{
+		Name: name, BytesMax: l.n.cfg.JuteMaxBuffer + l.n.cfg.JuteMaxBufferExtraSize,
+		SessionsMax: loadSessionsMax, ACLTableBytesMax: loadACLBytesMax,
+	}
 }
 
 // step writes what was loaded, now and then.
 func (l *loading) step() error {
-	if l.gathered++; l.gathered < loadStep {
+	if l.gathered++; l.gathered < loadStep && l.bytes < loadStepBytes {
 		return nil
 	}
 	return l.write()
@@ -89,7 +98,11 @@ func (l *loading) step() error {
 
 // write writes what has gathered, if there is room.
 func (l *loading) write() error {
-	if l.n.space.Level() >= persistence.SpaceLow {
+	level := l.n.space.Level()
+	if l.bytes >= loadStepBytes { // faster than whoever looks once a second
+		level = l.n.space.Look()
+	}
+	if level >= persistence.SpaceLow {
 		return errDiskLow
 	}
 	return l.writeRest()
@@ -98,7 +111,7 @@ func (l *loading) write() error {
 // writeRest is write for what little is left to make a tree whole.
 func (l *loading) writeRest() error {
 	gathered := l.gathered
-	l.gathered = 0
+	l.gathered, l.bytes = 0, 0
 	return l.nodes.Loaded(max(gathered, 1), func(b []byte) []byte { return tree.AppendCounts(b, l.tree.Counts()) })
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 	"time"
 
 	"zk/jute"
@@ -31,22 +30,27 @@ type incoming struct {
 func (n *Node) receive(r io.Reader, zxid jute.Zxid) (*incoming, error) {
 	in := &incoming{loading: loading{n: n, ctx: n.ctx}, began: time.Now(), at: zxid, free: n.freeForState()}
 	if err := in.load(r, zxid); err != nil {
-		in.noRoom(err)
+		in.failed(err)
 		return nil, errors.Join(fmt.Errorf("embed: receive the tree at %v: %w", zxid, err), in.discard())
 	}
 	return in, nil
 }
 
-// noRoom keeps this server out of its ensemble for a while, if the tree did not fit on the disk: the leader would
-// only send it again.
-func (in *incoming) noRoom(err error) {
-	if !errors.Is(err, errDiskLow) && !errors.Is(err, syscall.ENOSPC) {
-		return
-	}
+// failed looks at why the tree is not taken. A store that fails ends the server, as ever. A tree that does not fit
+// on the disk keeps it out of its ensemble for a while: the leader would only send it again.
+func (in *incoming) failed(err error) {
 	n := in.n
-	need := n.tooSmall.failed(in.free)
-	n.log.Error("the leader's tree does not fit on the disk", "zxid", in.at, "free_bytes", in.free, "free_bytes_needed", need)
-	n.peer.SetRoom(n.room(n.space.Level()))
+	if in.state != nil {
+		if serr := in.state.Failed(); serr != nil {
+			n.fail(fmt.Errorf("embed: receive the tree at %v: %w", in.at, serr))
+			return
+		}
+	}
+	if errors.Is(err, errDiskLow) {
+		need := n.tooSmall.failed(in.free)
+		n.log.Error("the leader's tree does not fit on the disk", "zxid", in.at, "free_bytes", in.free, "free_bytes_needed", need)
+		n.peer.SetRoom(n.room(n.space.Level()))
+	}
 }
 
 func (in *incoming) load(r io.Reader, zxid jute.Zxid) error {
@@ -76,7 +80,9 @@ func (in *incoming) Apply(e quorum.Entry) error {
 	}
 	in.tree.Apply(&in.prop.Header, &in.prop.Txn, noEvents{}, &in.res)
 	err := in.step()
-	in.noRoom(err)
+	if err != nil {
+		in.failed(err)
+	}
 	return err
 }
 
