@@ -181,7 +181,7 @@ func orDiscard(l *slog.Logger) *slog.Logger {
 
 func orDefaultFS(fs vfs.FS) vfs.FS {
 	if fs == nil {
-		return MachineFS()
+		return vfs.Default
 	}
 	return fs
 }

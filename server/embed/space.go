@@ -41,7 +41,7 @@ func (n *Node) openSpace() {
 	f := &n.deps.NodeLimits.FreezeBytes
 	*f = min(*f, int(max(mark/freezeShare, freezeBytesMin)))
 	if n.deps.FS == nil {
-		n.deps.FS = persistence.MachineFS()
+		n.deps.FS = vfs.Default
 	}
 	n.deps.FS = vfs.OnDiskFull(n.deps.FS, n.space.Release)
 }

@@ -1,1 +1,0 @@
-// Empty: lets syncdata_linux.go declare functions of package runtime.
