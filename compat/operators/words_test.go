@@ -150,6 +150,9 @@ func sameFigures() []string {
 
 // counts tells whether a figure counts something since the start.
 func counts(name string) bool {
+	if strings.Contains(name, "quantile=") {
+		return false // of the last minutes only, and often 0
+	}
 	if regexp.MustCompile(`^cnt_|_count(\{.*\})?$`).MatchString(name) {
 		return true
 	}
