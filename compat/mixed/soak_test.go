@@ -3,7 +3,6 @@ package mixed
 import (
 	"fmt"
 	"math/rand/v2"
-	"syscall"
 	"testing"
 	"time"
 
@@ -68,7 +67,7 @@ func (r *rig) happen(rng *rand.Rand) string {
 		what = "stopped for a while, and then killed with all others"
 		r.freeze(s)
 		time.Sleep(time.Duration(rng.IntN(8)) * time.Second) // the syncLimit is 5 s
-		r.must(nil, syscall.Kill(s.PID(), syscall.SIGCONT))
+		s.Thaw()
 		for _, one := range r.e.Servers {
 			one.Kill()
 		}
