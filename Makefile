@@ -39,7 +39,7 @@ run: build ## build and serve in the foreground; CONFIG=zoo.cfg, else defaults o
 build: ## the static binary bin/zk
 	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/zk ./cmd/zk
 
-check: ## under a minute: format, vet, tests without outside programs
+check: ## a minute or two: format, vet, tests without outside programs
 	@.ci/format
 	go vet ./...
 	go test -short -timeout 2m ./...
