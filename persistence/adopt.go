@@ -27,8 +27,10 @@ import (
 // that no entry counts, wherever it lies beside the new base. Nothing is removed before the first batch is
 // durable, and nothing is appended while emptied is there.
 
-// NewSide makes a state store in a side folder, empty but for its identity. It ends with Adopt or Discard.
-func (r *Recovered) NewSide() (*State, error) {
+// NewSide makes a state store in a side folder, empty but for its identity. It ends with Adopt or Discard. onFail is
+// told, on a goroutine of its own, of the first write, sync or background job that fails, until State.Start
+// names another: that may hold whoever met it, NewSide too, and the process has to end.
+func (r *Recovered) NewSide(onFail func(error)) (*State, error) {
 	names, err := stateDirs(r.fs, r.o.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("persistence: list %s: %w", r.o.DataDir, err)
@@ -40,7 +42,7 @@ func (r *Recovered) NewSide() (*State, error) {
 	}
 	opts := r.o.State
 	opts.Dir, opts.FS, opts.Logger = r.fs.PathJoin(r.o.DataDir, stateDirPrefix+strconv.Itoa(last+1)), r.fs, r.logger
-	opts.side = true
+	opts.side, opts.early = true, onFail
 	s, err := OpenState(opts)
 	if err != nil {
 		return nil, err

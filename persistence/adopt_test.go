@@ -38,7 +38,7 @@ func adoptRig(t *testing.T, fs vfs.FS, n int) *Recovered {
 
 func sideWith(t *testing.T, r *Recovered, text string) *State {
 	t.Helper()
-	side, err := r.NewSide()
+	side, err := r.NewSide(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

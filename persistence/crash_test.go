@@ -31,7 +31,17 @@ type crashed struct {
 
 func newCrashes() (*crashes, vfs.FS) {
 	c := &crashes{fs: vfs.NewCrashableMem()}
-	return c, lockFS{errorfs.Wrap(c.fs, c), &c.mu}
+	return c, lockFS{injecting{errorfs.Wrap(c.fs, c)}, &c.mu}
+}
+
+// injecting also sees what is done to a write-ahead log that is used again.
+type injecting struct{ *errorfs.FS }
+
+func (fs injecting) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := fs.Rename(from, to); err != nil {
+		return nil, err
+	}
+	return fs.OpenReadWrite(to, c)
 }
 
 // lockFS keeps MemFS.Lock, which takes its read lock twice, from meeting a clone.

@@ -87,7 +87,18 @@
 // All of that is for a server that stands alone. A member of an ensemble whose stores are damaged, missing, swapped
 // or older puts them aside and takes part without a vote until a leader has given it the whole tree: see
 // lostmemory.go, and its tests. Folders that are locked, not permitted, on a full disk, of a newer format or of
-// another server are refused there too.
+// another server are refused there too. In an ensemble whose other members go on:
+//
+//	damage met by a read of the log for a  the server ends (exit code 3), names the file   embed TestDamagedLog...,
+//	learner or for the tree, by a SNAP, a  and notes the loss; the next start takes         TestDamagedState..., TestDamagedTail,
+//	cold node, a compaction                everything from the leader                       TestDamagedNode, TestDamageInThe...
+//	failed write or sync, EIO              the server ends with the reason, and comes back embed TestEnsembleFailedSync,
+//	                                       with its memory: what it acknowledged is there  TestEnsembleFailedStarts
+//	byte flipped, file missing or cut      all of it, or lost memory; or refused, and lost embed TestEnsembleDamagedFiles
+//	                                       memory at the next start
+//	folder missing, older log              lost memory                                     embed TestEnsembleFolders
+//	older state                            brought up to date from the log                 the same
+//	folder of another member               refused with both ids; nothing is moved         the same
 //
 // What can't be told: a newest write-ahead log of a killed server that has become shorter than it was
 // synced (or is gone) looks like one whose end was never written, as long as the state is not further on. Disks that

@@ -75,7 +75,7 @@ func TestSideStoreSyncs(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Log.Start(nil, func(err error) { t.Error(err) })
-	side, err := r.NewSide()
+	side, err := r.NewSide(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

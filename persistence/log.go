@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -227,7 +228,9 @@ func openPebble(dir string, opts *pebble.Options) (*pebble.DB, error) {
 	if err == nil {
 		return db, nil
 	}
-	if pebble.IsCorruptionError(err) || errors.Is(err, pebble.ErrDBDoesNotExist) {
+	// The last is a table that is shorter or longer than the manifest says, which Pebble does not mark.
+	if pebble.IsCorruptionError(err) || errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, pebble.ErrDBNotPristine) ||
+		strings.Contains(err.Error(), "object size mismatch") {
 		return nil, &CorruptionError{Path: dir, Err: err}
 	}
 	return nil, fmt.Errorf("persistence: open %s: %w", dir, err)

@@ -114,7 +114,7 @@ func Open(o Options) (*Recovered, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, op.startError(err)
 	}
 	r.Took = time.Since(start)
 	return r, nil

@@ -82,6 +82,15 @@ func (o *opening) storeError(reason string, err error) error {
 	return o.refuse(err, "check the disk and the folder's permissions", "%s", reason)
 }
 
+// startError makes an operator's message of an error of a start, unless it is one.
+func (o *opening) startError(err error) error {
+	var exit interface{ ExitCode() int }
+	if errors.As(err, &exit) {
+		return err
+	}
+	return o.storeError("the stores can't be opened", err)
+}
+
 // roomToStart is about what a start needs: the write-ahead logs become tables, and each store gets new
 // files of its own.
 func (o *opening) roomToStart() int64 {

@@ -11,29 +11,16 @@ import (
 // SeedEnv names the seed with which a long form is to begin and end, to see again what it has found.
 const SeedEnv = "ZK_COMPAT_SEED"
 
-// SoakEnv is how many minutes long forms go on.
-const SoakEnv = "SOAK_MINUTES"
-
-// Soak is how long a long form goes on; it is skipped where SoakEnv is not set.
+// Soak is how long a long form goes on (SOAK_MINUTES); it is skipped where that is not set.
 func Soak(t testing.TB) time.Duration {
 	t.Helper()
-	long := Long(t)
-	if long == 0 {
-		t.Skipf("a long form: switched on by %s=minutes", SoakEnv)
-	}
-	return long
-}
-
-// Long is Soak for a test that also has a short form, which 0 means.
-func Long(t testing.TB) time.Duration {
-	t.Helper()
-	text := os.Getenv(SoakEnv)
+	text := os.Getenv("SOAK_MINUTES")
 	if text == "" {
-		return 0
+		t.Skip("a long form: switched on by SOAK_MINUTES=minutes")
 	}
 	minutes, err := strconv.Atoi(text)
-	if err != nil || minutes < 1 {
-		t.Fatalf("%s: minutes from 1, not %q", SoakEnv, text)
+	if err != nil {
+		t.Fatal("SOAK_MINUTES:", err)
 	}
 	return time.Duration(minutes) * time.Minute
 }

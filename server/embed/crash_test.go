@@ -157,7 +157,7 @@ func TestFailedSync(t *testing.T) {
 		}
 		return nil
 	})
-	r := newRig(t, errorfs.Wrap(mem, inject))
+	r := newRig(t, injected(mem, inject))
 	r.open()
 	node := r.node
 	r.node = nil // a server that failed has nothing to close: its process ends

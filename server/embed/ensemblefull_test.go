@@ -30,7 +30,7 @@ type smallDisk struct {
 func newSmallDisk(size int64, mem *vfs.MemFS) *smallDisk {
 	d := &smallDisk{mem: mem}
 	d.size.Store(size)
-	d.fs = errorfs.Wrap(d.mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	d.fs = injected(d.mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		switch op.Kind {
 		case errorfs.OpFileWrite, errorfs.OpFilePreallocate, errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpMkdirAll:
 			if d.used("/data") >= d.size.Load() {
@@ -58,19 +58,9 @@ func (d *smallDisk) used(dir string) (sum int64) {
 	return sum
 }
 
-// abandon ends a server that has failed, as its process would, and gives its disk with room for everything.
-func (g *group) abandon(i int, d *smallDisk) *smallDisk {
-	g.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = g.rigs[i].node.Close(ctx) // goes on behind: a store that has failed is not closed
-	g.rigs[i].node = nil
-	return newSmallDisk(1<<40, d.mem.CrashClone(vfs.CrashCloneCfg{RNG: rand.New(rand.NewPCG(1, 2))}))
-}
-
 // put gives server i the disk.
-func (g *group) put(i int, d *smallDisk, lines ...string) *rig {
-	r := g.rig(i, d.fs, lines)
+func (g *group) put(i int, fs vfs.FS, lines ...string) *rig {
+	r := g.rig(i, fs, lines)
 	g.rigs[i] = r
 	return r
 }
@@ -147,7 +137,7 @@ func TestEnsembleDiskFull(t *testing.T) {
 	open := func(i int, d *smallDisk) {
 		t.Helper()
 		disks[i], ends[i] = d, make(chan error, 1)
-		r := g.put(i, d, "zk.diskLowWaterBytes=0")
+		r := g.put(i, d.fs, "zk.diskLowWaterBytes=0")
 		r.open()
 		node, end := r.node, ends[i]
 		go func() { end <- node.Wait() }() // ends with the server
@@ -179,7 +169,7 @@ func TestEnsembleDiskFull(t *testing.T) {
 		if err := <-ends[i]; !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("server %d has ended with %v", i+1, err)
 		}
-		open(i, g.abandon(i, disks[i]))
+		open(i, newSmallDisk(1<<40, g.abandon(i, disks[i].mem)))
 		g.awaitServing(i)
 	}
 	// A follower, under writes.

@@ -125,9 +125,9 @@ func (d *damaged) judge(file, fault string, f figures, err error) error {
 	return fmt.Errorf("served with something else: at %v with %d nodes, want %v with %d", f.LastZxid, len(f.dump), d.want.LastZxid, len(d.want.dump))
 }
 
-func storeFiles(t *testing.T, fs vfs.FS) (files []string) {
+func storeFiles(t *testing.T, fs vfs.FS, dirs ...string) (files []string) {
 	t.Helper()
-	for _, dir := range []string{"/log/zk-log", "/data/zk-state-1"} {
+	for _, dir := range dirs {
 		names, err := fs.List(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -174,7 +174,7 @@ func TestDamagedFiles(t *testing.T) {
 	for _, d := range leftDisks(t) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		outcomes := map[string]int{}
-		for _, file := range storeFiles(t, d.fs) {
+		for _, file := range storeFiles(t, d.fs, "/log/zk-log", "/data/zk-state-1") {
 			whole := readFile(t, d.fs, file)
 			try := func(fault string, damage func(fs vfs.FS)) {
 				t.Run(d.name+file+" "+fault, func(t *testing.T) {
@@ -238,24 +238,6 @@ func TestFolders(t *testing.T) {
 	mine.close()
 	want := verify(t, mine)
 	d := damaged{"folders", clone(mine.fs).(*vfs.MemFS), want, false}
-	replace := func(t *testing.T, fs vfs.FS, dir string, from vfs.FS) {
-		if err := fs.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
-		if from == nil {
-			return
-		}
-		if err := fs.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		names, err := from.List(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			writeFile(t, fs, path.Join(dir, name), readFile(t, from, path.Join(dir, name)))
-		}
-	}
 	for _, c := range []struct {
 		name, dir string
 		from      vfs.FS
@@ -271,7 +253,7 @@ func TestFolders(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fs := clone(d.fs)
-			replace(t, fs, c.dir, c.from)
+			replaceFolder(t, fs, c.dir, c.from)
 			f, err := check(t, fs, nil)
 			if bad := d.judge(path.Join(c.dir, "x"), "", f, err); bad != nil {
 				t.Fatal(bad)
@@ -283,14 +265,35 @@ func TestFolders(t *testing.T) {
 	}
 }
 
+// replaceFolder gives a folder the files that it has elsewhere; nil removes it.
+func replaceFolder(t *testing.T, fs vfs.FS, dir string, from vfs.FS) {
+	t.Helper()
+	if err := fs.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if from == nil {
+		return
+	}
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	names, err := from.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		writeFile(t, fs, path.Join(dir, name), readFile(t, from, path.Join(dir, name)))
+	}
+}
+
 // TestDamageMetLater: a byte of the tree's table that no start reads is met by the warm-up, and ends the server
 // with the file's name.
 func TestDamageMetLater(t *testing.T) {
 	d := leftDisks(t)[0]
 	fs := clone(d.fs)
 	biggest, size := "", 0
-	for _, file := range storeFiles(t, fs) {
-		if b := readFile(t, fs, file); strings.HasPrefix(file, "/data") && strings.HasSuffix(file, ".sst") && len(b) > size {
+	for _, file := range storeFiles(t, fs, "/data/zk-state-1") {
+		if b := readFile(t, fs, file); strings.HasSuffix(file, ".sst") && len(b) > size {
 			biggest, size = file, len(b)
 		}
 	}
@@ -413,7 +416,7 @@ func TestFailedWrites(t *testing.T) {
 func failingRun(t *testing.T, mem *vfs.MemFS, at int, cause error) (ended bool, err error) {
 	var ops, hit atomic.Int64
 	hit.Store(-1)
-	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	fs := injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		switch op.Kind {
 		case errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo, errorfs.OpCreate, errorfs.OpRename, errorfs.OpMkdirAll, errorfs.OpReuseForWrite:
 			if n := ops.Add(1); n >= int64(at) {
@@ -508,7 +511,7 @@ func TestPersistPoints(t *testing.T) {
 	var acked atomic.Int64
 	seen := map[string]int{}
 	rng := rand.New(rand.NewPCG(4, 5))
-	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	fs := injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		point := persistPoint(op)
 		if point == "" {
 			return nil
@@ -565,6 +568,18 @@ func (fs lockFS) Lock(name string) (io.Closer, error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return fs.FS.Lock(name)
+}
+
+// injecting is errorfs.Wrap that also sees what is done to a write-ahead log that is used again.
+type injecting struct{ *errorfs.FS }
+
+func injected(fs vfs.FS, i errorfs.Injector) vfs.FS { return injecting{errorfs.Wrap(fs, i)} }
+
+func (fs injecting) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := fs.Rename(from, to); err != nil {
+		return nil, err
+	}
+	return fs.OpenReadWrite(to, c)
 }
 
 // persistPoint names an operation that makes something last: the store, the kind of file, what is done. "" for all

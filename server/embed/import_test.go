@@ -664,7 +664,7 @@ type cutter struct {
 
 func newCutter(mem *vfs.MemFS, unsynced int) *cutter {
 	c := &cutter{mem: mem, unsynced: unsynced, rng: rand.New(rand.NewPCG(11, uint64(unsynced)))}
-	c.fs = lockFS{errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	c.fs = lockFS{injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if persistPoint(op) != "" || op.Kind == errorfs.OpRemoveAll {
 			c.cut()
 		}
@@ -815,7 +815,7 @@ func TestImportFailedWrites(t *testing.T) {
 				r.mustImport(embed.ImportOptions{})
 			}
 			var ops atomic.Int64
-			r.deps.FS = errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			r.deps.FS = injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 				if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose && ops.Add(1) >= int64(at) {
 					return &os.PathError{Op: "write", Path: op.Path, Err: syscall.ENOSPC}
 				}

@@ -2,6 +2,7 @@ package embed
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"sync"
 
@@ -35,7 +36,8 @@ type loading struct {
 // open makes the side store, with what of the old one does not come from the snapshot.
 func (l *loading) open() (err error) {
 	n := l.n
-	if l.state, err = n.stores.NewSide(); err != nil {
+	onFail := func(err error) { n.fail(fmt.Errorf("embed: load a tree: %w", err)) }
+	if l.state, err = n.stores.NewSide(onFail); err != nil {
 		return err
 	}
 	secret, ok, err := n.stores.State.Meta(metaSecret)

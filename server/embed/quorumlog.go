@@ -2,6 +2,7 @@ package embed
 
 import (
 	"errors"
+	"fmt"
 
 	"zk/jute"
 	"zk/persistence"
@@ -46,11 +47,24 @@ func (l quorumLog) Cursor(after jute.Zxid) (quorum.Cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return quorumCursor{c}, nil
+	return quorumCursor{c, l.n}, nil
 }
 
 // quorumCursor is a cursor whose end is told.
-type quorumCursor struct{ *persistence.LogCursor }
+type quorumCursor struct {
+	*persistence.LogCursor
+	n *Node
+}
+
+// Next ends the server when its log can't be read: a learner that gets nothing of it would come again and again,
+// and so would the end of a term whose history is not applied. A log that was cut or closed meanwhile is not damaged.
+func (c quorumCursor) Next() (zxid jute.Zxid, b []byte, ok bool, err error) {
+	zxid, b, ok, err = c.LogCursor.Next()
+	if err != nil && !errors.Is(err, persistence.ErrCut) && !errors.Is(err, persistence.ErrClosed) {
+		c.n.fail(fmt.Errorf("embed: read the log: %w", err))
+	}
+	return zxid, b, ok, err
+}
 
 func (c quorumCursor) Close() error {
 	c.LogCursor.Close()

@@ -36,15 +36,12 @@ func (n *Node) receive(r io.Reader, zxid jute.Zxid) (*incoming, error) {
 	return in, nil
 }
 
-// failed looks at why the tree is not taken. A store that fails ends the server, as ever. A tree that does not fit
-// on the disk keeps it out of its ensemble for a while: the leader would only send it again.
+// failed looks at why the tree is not taken. One that does not fit on the disk keeps the server out of its ensemble
+// for a while: the leader would only send it again.
 func (in *incoming) failed(err error) {
 	n := in.n
-	if in.state != nil {
-		if serr := in.state.Failed(); serr != nil {
-			n.fail(fmt.Errorf("embed: receive the tree at %v: %w", in.at, serr))
-			return
-		}
+	if in.state != nil && in.state.Failed() != nil {
+		return // which ends the server
 	}
 	if errors.Is(err, errDiskLow) {
 		need := n.tooSmall.failed(in.free)
@@ -57,7 +54,8 @@ func (in *incoming) load(r io.Reader, zxid jute.Zxid) error {
 	if zxid < 0 {
 		return errors.New("no zxid of a tree")
 	}
-	if err := in.open(); err != nil {
+	if err := in.open(); err != nil { // this server's own disk: no leader's tree can be taken
+		in.n.fail(fmt.Errorf("embed: receive the tree at %v: %w", zxid, err))
 		return err
 	}
 	if err := javafile.ReadTree(endingReader{&in.loading, r}, in.readOptions("SNAP stream"), in.visitor()); err != nil {

@@ -230,7 +230,7 @@ func TestReceiveCrash(t *testing.T) {
 	var mu sync.Mutex
 	var disks []*vfs.MemFS
 	var on bool
-	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	fs := injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if persistPoint(op) == "" {
 			return nil
 		}

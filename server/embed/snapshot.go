@@ -2,12 +2,14 @@ package embed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"time"
 
 	"zk/jute"
+	"zk/persistence"
 	"zk/persistence/javafile"
 	"zk/persistence/nodestore"
 	"zk/server/admin"
@@ -49,11 +51,13 @@ func (n *Node) openTree(ctx context.Context) (*treeStream, error) {
 	began := time.Now()
 	snap, err := n.nodes.Snapshot()
 	if err != nil {
+		n.damaged(err)
 		return nil, fmt.Errorf("embed: snapshot: %w", err)
 	}
 	java, err := snap.Java(n.cfg.DigestEnabled, n.cfg.SerializeLastProcessed)
 	if err != nil {
 		_ = snap.Close() // the first error counts
+		n.damaged(err)
 		return nil, fmt.Errorf("embed: snapshot: %w", err)
 	}
 	n.whole.readers.Add(1)
@@ -81,7 +85,17 @@ func (s *treeStream) write(w io.Writer, size int64, form func(io.Writer, javafil
 	if s.err == nil && s.written != size {
 		s.err = fmt.Errorf("embed: snapshot at %v: %d bytes announced, %d written", s.Zxid(), size, s.written)
 	}
+	s.n.damaged(s.err)
 	return s.written, s.err
+}
+
+// damaged ends a member of an ensemble that finds its state store to be damaged: the others have all of it. (A
+// server that stands alone has the tree in memory, and nobody else has it.)
+func (n *Node) damaged(err error) {
+	var corrupt *persistence.CorruptionError
+	if n.cfg.Distributed() && errors.As(err, &corrupt) {
+		n.fail(err)
+	}
 }
 
 // endingWriter ends a stream whose reader is gone, or whose server closes.
