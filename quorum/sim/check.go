@@ -184,6 +184,7 @@ func (c *checker) commitUpTo(s *server, z jute.Zxid) {
 
 // commit makes a transaction the next of the one history.
 func (c *checker) commit(s *server, p *proposal) {
+	c.takesPart(s, "commits")
 	if !c.quorumHolds(p) {
 		c.fail("%v commits %v, which no quorum holds durably (%b)", s, p.zxid, p.held)
 	}
@@ -249,6 +250,7 @@ func (c *checker) tree(z jute.Zxid) tree {
 
 // serves is a server that begins to take clients.
 func (c *checker) serves(s *server, epoch int64) {
+	c.takesPart(s, "serves")
 	m := &s.disk.live
 	switch tail, ok := c.tails[uint32(epoch)]; {
 	case !ok:
@@ -306,8 +308,16 @@ func (c *checker) votes(s *server, zxid jute.Zxid) {
 	}
 }
 
+// takesPart is something that a server does which one that lacks room does not.
+func (c *checker) takesPart(s *server, what string) {
+	if s.proc != nil && s.proc.aside {
+		c.fail("%v has no room and %s", s, what)
+	}
+}
+
 // acks is an ACK of a proposal that leaves a server.
 func (c *checker) acks(s *server, z jute.Zxid) {
+	c.takesPart(s, "acknowledges")
 	m := &s.disk.durable
 	if f, ok := m.floor(z); !ok || f != z {
 		c.fail("I5: %v acknowledges %v, its durable log ends at %v", s, z, m.lastLogged())

@@ -27,7 +27,8 @@
 // Processes and hosts die, alone and all at once, also at every boundary of what they write: before a write,
 // when it is written and not synced, when it is durable and nobody has been told. A crash leaves any prefix of
 // the unsynced writes. Syncs fail, disks are slow, disks are gone: a server comes back without memory. Processes
-// stand still and go on. The network splits in two, with and without a bridge between, once or flapping; one
+// stand still and go on. Disks lack room for a while, and their server stays out (where no server is Java's). The
+// network splits in two, with and without a bridge between, once or flapping; one
 // server is cut off, from all or in one direction. Connections end with what is on its way; blocked data comes
 // late. Election messages come twice and late. Logs are purged, so that SNAP is needed. In some runs elections
 // end with any result at all: whom they choose must be a matter of speed only.
@@ -97,4 +98,5 @@
 //     An empty one that hears of a history has lost its memory: that is durable before it promises or adopts
 //     anything. Without the promise in this rule an ensemble could hang at its very first start; without the
 //     mark a wiped server that crashes behind Adopt would be taken for a whole one. (Both found here.)
+//  13. A server without room withdraws its vote, then ends its term; it looks for a leader when it has room.
 package sim

@@ -24,6 +24,9 @@ const (
 	MutantHoleInDiff               // a DIFF that lacks a transaction (4925, 2418)
 	MutantTailForgotten            // at UPTODATE what ACKEPOCH told is not applied
 	MutantDiskErrorIgnored         // goes on after a failed sync (4882, 3701)
+	MutantRoomLeads                // goes on leading without room
+	MutantRoomVotes                // looks for a leader without room
+	MutantRoomAnswers              // answers those who do, with its last vote
 	mutants                        // how many
 )
 
@@ -34,6 +37,6 @@ func (m Mutant) String() string {
 		"none", "votes with applied", "acknowledges early", "epoch before the transactions", "epoch alone",
 		"SNAP acknowledged early", "tail applied at a start", "applied before durable", "log outlives the term", "TRUNC forgotten",
 		"wiped disk votes", "wiped disk acknowledges", "wipe not marked", "promise does not count", "promise forgotten", "commits alone", "hole in a DIFF", "tail forgotten",
-		"disk error ignored",
+		"disk error ignored", "leads without room", "votes without room", "answers without room",
 	}[m]
 }

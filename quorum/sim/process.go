@@ -31,6 +31,7 @@ type process struct {
 	forgot       bool      // MutantWipeUnmarked: lost memory that the disk doesn't know of
 	wantSnapshot bool      // zab.LearnerOptions.WantSnapshot, for the next term
 	serving      bool
+	aside        bool // it has no room, and stays out
 	clients      []*connection
 }
 
@@ -129,6 +130,9 @@ func (p *process) look() {
 }
 
 func (p *process) lookNow() {
+	if p.aside && !p.mutated(MutantRoomVotes) {
+		return
+	}
 	m := &p.server.disk.live
 	zxid, epoch := m.lastLogged(), m.currentEpoch
 	switch {
@@ -148,6 +152,38 @@ func (p *process) lookNow() {
 	p.node.SetEmpty(p.empty())
 	p.node.Look(p.world.now, zxid, epoch)
 	p.elect()
+}
+
+// leaveForRoom takes a server's room for a while (quorum.RoomNone): its term ends, and it is as if it were down. Rule:
+// its vote is withdrawn before, else those who look for a leader follow the one that goes once more.
+func (p *process) leaveForRoom(lasting time.Duration) bool {
+	if p.aside || p.server.java {
+		return false
+	}
+	if p.world.tracing() {
+		p.world.trace(p.server, "has no room")
+	}
+	p.aside = true
+	if !p.mutated(MutantRoomAnswers) {
+		p.node.Withdraw()
+	}
+	if p.leader == nil || !p.mutated(MutantRoomLeads) {
+		p.look()
+	}
+	p.world.after(lasting, p, p.comeBack)
+	return true
+}
+
+// comeBack has a server that has room again look for its ensemble.
+func (p *process) comeBack() {
+	if !p.aside {
+		return
+	}
+	if p.world.tracing() {
+		p.world.trace(p.server, "has room again")
+	}
+	p.aside = false
+	p.look()
 }
 
 // forgetTail is a bug: what is logged and not applied is taken for nothing, in votes and all that follows.
@@ -237,6 +273,7 @@ func (p *process) elect() {
 			}
 			p.wiped()
 		case election.Send:
+			w.check.takesPart(p.server, "answers in an election")
 			if v := a.Notification.Vote; v.Leader == p.server.sid {
 				w.check.votes(p.server, v.Zxid)
 			}

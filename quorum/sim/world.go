@@ -182,8 +182,8 @@ func newWorld(o Options) *world {
 	// What comes of it is less: nobody writes while nobody leads.
 	txns := 150 + w.pick(300)
 	w.clients.pause = w.length * time.Duration(len(w.clients.all)*w.clients.pipeline*w.clients.burst) / time.Duration(txns)
-	w.faults = newFaultPlan(w)
 	w.mix(o)
+	w.faults = newFaultPlan(w)
 	return w
 }
 
