@@ -35,9 +35,8 @@ func (alone) Forward(*jute.ForwardedRequest, []jute.ID) error   { panic("a leade
 func (alone) Sync(*jute.ForwardedRequest, []jute.ID, any) error { return nil }
 func (alone) Revalidate(jute.SessionTimeout) error              { panic("a leader asks nobody") }
 
-// leading starts a server and makes it the leader of itself from a zxid on; r takes what it proposes, nil is its
-// log.
-func leading(t *testing.T, zxid jute.Zxid, r server.Replicator) (*Node, alone) {
+// between starts a server and ends its term.
+func between(t *testing.T) *Node {
 	t.Helper()
 	cfg, err := conf.Parse("zoo.cfg", []byte("clientPort=0\nclientPortAddress=127.0.0.1\ndataDir=/data\nadmin.enableServer=false\n"), conf.Options{})
 	if err != nil {
@@ -52,11 +51,19 @@ func leading(t *testing.T, zxid jute.Zxid, r server.Replicator) (*Node, alone) {
 			t.Error(err)
 		}
 	})
+	n.server.End()
+	return n
+}
+
+// leading starts a server and makes it the leader of itself from a zxid on; r takes what it proposes, nil is its
+// log.
+func leading(t *testing.T, zxid jute.Zxid, r server.Replicator) (*Node, alone) {
+	t.Helper()
+	n := between(t)
 	if r == nil {
 		r = solo{n.stores.Log}
 	}
 	way := alone{r, make(chan struct{}, 8)}
-	n.server.End()
 	n.server.Begin(server.Term{Role: server.Leader, Ensemble: way, Zxid: zxid})
 	return n, way
 }
