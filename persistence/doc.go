@@ -71,7 +71,8 @@
 //	disk nearly full                       writes refused, log purged, all comes back      TestSpace..., embed TestDisk...,
 //	                                       by itself (Space)                               compat/crash TestFullDisk, TestDiskFillsItself
 //	disk nearly full, in an ensemble       the server leaves it and comes back by itself   embed TestEnsembleDiskLow,
-//	                                       (quorum.Room)                                   TestEnsembleAllLow; quorum TestRoom...
+//	                                       (quorum.Room)                                   TestEnsembleAllLow; quorum TestRoom...,
+//	                                                                                       sim; compat/mixed TestNoRoom
 //	disk full in an ensemble, also while a the server ends, the others go on; a tree that  embed TestEnsembleDiskFull,
 //	tree comes in                          does not fit is thrown away, asked for later    TestSnapDoesNotFit
 //	disk full at one stroke                ballast given up and the write tried again,     compat/crash TestFullDisk, TestDiskRunsOut
