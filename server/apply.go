@@ -23,16 +23,17 @@ const (
 
 // applier is the state of the goroutine that calls Server.Apply.
 type applier struct {
-	s        *Server
-	touched  []*conn // that got output in this batch
-	overfull []*conn // whose clients leave too much unread
-	told     int     // connections that got output in the last batch
-	wide     sync.WaitGroup
-	prop     jute.Proposal
-	res      tree.Result
-	deleted  []string // by the transaction at hand; kept for the audit log only
-	learner  *term    // the term of a learner, else nil; for the batch at hand
-	stages   stages
+	s         *Server
+	touched   []*conn // that got output in this batch
+	overfull  []*conn // whose clients leave too much unread
+	told      int     // connections that got output in the last batch
+	wide      sync.WaitGroup
+	prop      jute.Proposal
+	res       tree.Result
+	deleted   []string // by the transaction at hand; kept for the audit log only
+	forwarded arrival  // of the batch at hand, on a learner
+	learner   *term    // the term of a learner, else nil; for the batch at hand
+	stages    stages
 }
 
 func (a *applier) init(s *Server) { a.s = s }
@@ -72,6 +73,7 @@ func (a *applier) run(batch []Proposal, began time.Time) time.Time {
 		a.learner = nil
 	}
 	t := applyTimes{began: began, free: time.Now()}
+	a.arrive(batch, t.free)
 	t.locked = s.lockTree(t.free)
 	for i := range batch {
 		a.apply(&batch[i], t.free)
@@ -80,7 +82,7 @@ func (a *applier) run(batch []Proposal, began time.Time) time.Time {
 	s.store.Applied(len(batch), last, func(b []byte) []byte { return tree.AppendCounts(b, s.tree.Counts()) })
 	s.lock.Unlock()
 	t.applied = time.Now()
-	a.arrived(batch, t.applied)
+	a.release(batch, t.applied)
 	a.flush()
 	flushed := time.Now()
 	a.noteStages(&t, len(batch), flushed)
@@ -88,25 +90,26 @@ func (a *applier) run(batch []Proposal, began time.Time) time.Time {
 	return flushed
 }
 
-// arrived gives back what a batch has held on its way through the log.
-func (a *applier) arrived(batch []Proposal, now time.Time) {
-	s := a.s
-	cost, alone := int64(0), time.Duration(0)
+// arrive ends the way of a batch, so that who waits for a turn can prepare the next one while this one is applied.
+func (a *applier) arrive(batch []Proposal, now time.Time) {
+	var v arrival
 	for i := range batch {
-		r, _ := batch[i].Tag.(*request)
-		if r == nil { // it came from another server, or out of the log
-			continue
-		}
-		s.pool.putOut(batch[i].Bytes)
-		cost += r.cost
-		if !r.sent.IsZero() {
-			alone = now.Sub(r.sent)
+		if r, _ := batch[i].Tag.(*request); r != nil { // else it came from another server, or out of the log
+			v.add(r, now)
 		}
 	}
-	if cost > 0 {
-		s.turns.way.arrive(cost, alone, now)
-		s.turns.admit()
+	a.s.turns.arrived(v, now)
+}
+
+// release gives back the memory of a batch, and the way of what a learner has forwarded, which is known by now.
+func (a *applier) release(batch []Proposal, now time.Time) {
+	for i := range batch {
+		if r, _ := batch[i].Tag.(*request); r != nil {
+			a.s.pool.putOut(batch[i].Bytes)
+		}
 	}
+	a.s.turns.arrived(a.forwarded, now)
+	a.forwarded = arrival{}
 }
 
 // apply does one transaction. Called under the tree lock.
@@ -137,7 +140,9 @@ func (a *applier) apply(p *Proposal, now time.Time) {
 	case r != nil && r.c == nil: // it came from a learner, or from here: a leader has it in its queue all the same
 		a.stages.wrote(s.met, age)
 	case r == nil && a.learner != nil:
-		r = a.learner.answered(&a.prop)
+		if r = a.learner.answered(&a.prop); r != nil {
+			a.forwarded.add(r, now)
+		}
 	}
 	switch a.prop.Header.Type {
 	case jute.OpCreateSession:

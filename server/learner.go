@@ -66,6 +66,9 @@ func (l *learning) take(h *jute.TxnHeader) *request {
 // forward sends a request to the leader. r waits for the transaction that comes of it.
 func (t *term) forward(s *Server, r *request, f *jute.ForwardedRequest, ids []jute.ID) error {
 	s.outstanding.Add(1)
+	if r.cost > 0 && s.turns.way.send(r.cost) {
+		r.sent = time.Now()
+	}
 	t.learning.push(f.SessionID, r)
 	if r.op != jute.OpCreateSession {
 		r.c.queue.push(r)

@@ -159,14 +159,14 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 	alone := c.limitOutstanding()
 	c.awaitHeavy()
 	err := c.term.admit()
-	switch {
-	case err != nil:
-	case learner:
-		err = c.forwardWrite(r, body, ids)
-	default:
+	if err == nil {
 		r.cost = costOf(r.amount)
 		c.takeTurn(r.cost, alone)
-		err = s.propose(r, &w)
+		if learner {
+			err = c.forwardWrite(r, body, ids)
+		} else {
+			err = s.propose(r, &w)
+		}
 	}
 	if err != nil {
 		s.large.Add(-r.large) // nobody else will give it back

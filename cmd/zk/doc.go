@@ -27,6 +27,12 @@
 // Orchestrators take both for an orderly end, and 0 says that data and log were closed. A second signal
 // ends the process at once.
 //
+// # The second start
+//
+// On Linux zk server executes itself once more at its very begin, with the same process id, arguments and environment, so
+// that the Go runtime's monitor thread wakes less often (monitor_linux.go). It does not where there is one processor
+// only, or where somebody has set a timer slack (TimerSlackNSec= of a systemd unit).
+//
 // # System properties and environment
 //
 // -Dname=value sets what Java reads as a system property, anywhere on the command line of server, status,

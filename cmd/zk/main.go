@@ -37,6 +37,7 @@ type environment struct {
 }
 
 func main() {
+	calmMonitor(os.Args[1:])
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	// The first signal asks for an orderly end; with the handler gone the second one kills.
 	context.AfterFunc(ctx, stop)

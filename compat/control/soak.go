@@ -11,16 +11,29 @@ import (
 // SeedEnv names the seed with which a long form is to begin and end, to see again what it has found.
 const SeedEnv = "ZK_COMPAT_SEED"
 
-// Soak is how long a long form goes on (SOAK_MINUTES); it is skipped where that is not set.
+// SoakEnv is how many minutes long forms go on.
+const SoakEnv = "SOAK_MINUTES"
+
+// Soak is how long a long form goes on; it is skipped where SoakEnv is not set.
 func Soak(t testing.TB) time.Duration {
 	t.Helper()
-	text := os.Getenv("SOAK_MINUTES")
+	long := Long(t)
+	if long == 0 {
+		t.Skipf("a long form: switched on by %s=minutes", SoakEnv)
+	}
+	return long
+}
+
+// Long is Soak for a test that also has a short form, which 0 means.
+func Long(t testing.TB) time.Duration {
+	t.Helper()
+	text := os.Getenv(SoakEnv)
 	if text == "" {
-		t.Skip("a long form: switched on by SOAK_MINUTES=minutes")
+		return 0
 	}
 	minutes, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal("SOAK_MINUTES:", err)
+	if err != nil || minutes < 1 {
+		t.Fatalf("%s: minutes from 1, not %q", SoakEnv, text)
 	}
 	return time.Duration(minutes) * time.Minute
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"zk/compat/control"
 	"zk/compat/harness"
 	"zk/jute"
 )
@@ -21,8 +22,6 @@ const (
 	seedsEnv = "DIFF_SEEDS"
 	// shrinkEnv set to 0 reports a difference as it was met: for planted bugs, of which only the catch counts.
 	shrinkEnv = "DIFF_SHRINK"
-	// soakEnv is how many minutes TestSoakRandom goes on.
-	soakEnv = "SOAK_MINUTES"
 )
 
 // What CI runs, and how long a run is.
@@ -212,11 +211,8 @@ func seedRange() (from, to uint64, given bool) {
 
 // TestSoakRandom plays new seeds for SOAK_MINUTES, or until one fails.
 func TestSoakRandom(t *testing.T) {
-	minutes, err := strconv.Atoi(os.Getenv(soakEnv))
-	if os.Getenv(harness.EnableEnv) != "1" || err != nil {
-		t.Skipf("the long form of TestRandom; switch on with %s=1 and %s=10", harness.EnableEnv, soakEnv)
-	}
-	end := time.Now().Add(time.Duration(minutes) * time.Minute)
+	control.Need(t)
+	end := time.Now().Add(control.Soak(t))
 	seed := uint64(time.Now().UnixMilli())
 	t.Logf("seeds from %d", seed)
 	p := startPair(t)

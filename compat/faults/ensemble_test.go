@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"zk/compat/control"
 )
 
 // roundFaults is how many faults a round has; what clients don't know of their writes would be too much to judge
@@ -40,7 +42,7 @@ func (r *rig) all(faults []fault) {
 // TestSoak lets faults happen at random until SOAK_MINUTES are over, to three voters, to three and an observer, and
 // to five and an observer.
 func TestSoak(t *testing.T) {
-	end := time.Now().Add(soak(t))
+	end := time.Now().Add(control.Soak(t))
 	first := seed(t, uint64(time.Now().UnixNano()))
 	shapes := [][2]int{{3, 1}, {5, 1}, {3, 0}}
 	for seed := first; time.Now().Before(end) && !t.Failed(); seed++ {

@@ -215,13 +215,3 @@ func (r *rig) launch(servers ...*harness.Server) {
 		r.must(s.Launch())
 	}
 }
-
-// soak is how long the long form goes on; without SOAK_MINUTES it is skipped.
-func soak(t *testing.T) time.Duration {
-	t.Helper()
-	minutes, err := strconv.Atoi(os.Getenv("SOAK_MINUTES"))
-	if err != nil {
-		t.Skip("a long form: set SOAK_MINUTES")
-	}
-	return time.Duration(minutes) * time.Minute
-}

@@ -40,13 +40,14 @@ type probe struct {
 type timing struct {
 	p50, p99, slowest time.Duration
 	n                 int
+	write             time.Duration // the median of writes
 	// ahead is how many transactions went ahead of a write, those between the last one known when it was sent and
 	// itself: 9 in 10 writes had at most so many. Unlike the times it says little of the machine.
 	ahead int
 }
 
 func (f timing) String() string {
-	return fmt.Sprintf("p50 %v, p99 %v, slowest %v of %d, %d ahead of a write", f.p50, f.p99, f.slowest, f.n, f.ahead)
+	return fmt.Sprintf("p50 %v, p99 %v, slowest %v of %d, a write %v with %d ahead", f.p50, f.p99, f.slowest, f.n, f.write, f.ahead)
 }
 
 // startProbe sets the clients going, with sessions that expire when the server keeps them waiting for so
@@ -114,7 +115,7 @@ func (p *probe) more(n int) { p.t.Helper(); p.ask("more %d", n) }
 func (p *probe) timed() (f timing) {
 	p.t.Helper()
 	answer := p.ask("timed")
-	if _, err := fmt.Sscan(answer, (*int64)(&f.p50), (*int64)(&f.p99), (*int64)(&f.slowest), &f.n, &f.ahead); err != nil {
+	if _, err := fmt.Sscan(answer, (*int64)(&f.p50), (*int64)(&f.p99), (*int64)(&f.slowest), &f.n, (*int64)(&f.write), &f.ahead); err != nil {
 		p.t.Fatal(answer, err)
 	}
 	return f
@@ -173,6 +174,7 @@ type listener struct {
 
 	mu    sync.Mutex
 	times []time.Duration // guarded by mu; since the last mark
+	sets  []time.Duration // guarded by mu; those of writes
 	ahead []int           // guarded by mu; of each write since then, the transactions ahead
 }
 
@@ -181,7 +183,7 @@ func (l *listener) obey(word, rest string) error {
 	switch word {
 	case "mark":
 		l.mu.Lock()
-		l.times, l.ahead = nil, nil
+		l.times, l.sets, l.ahead = nil, nil, nil
 		l.mu.Unlock()
 	case "more":
 		n := 0
@@ -198,8 +200,10 @@ func (l *listener) obey(word, rest string) error {
 		l.mu.Lock()
 		n := len(l.times)
 		slices.Sort(l.times)
+		slices.Sort(l.sets)
 		slices.Sort(l.ahead)
-		fmt.Println(int64(l.times[n/2]), int64(l.times[n*99/100]), int64(l.times[n-1]), n, l.ahead[len(l.ahead)*9/10])
+		sets := len(l.sets)
+		fmt.Println(int64(l.times[n/2]), int64(l.times[n*99/100]), int64(l.times[n-1]), n, int64(l.sets[sets/2]), l.ahead[sets*9/10])
 		l.mu.Unlock()
 		return nil
 	}
@@ -237,6 +241,7 @@ func (l *listener) run(c *conn, path string) error {
 			l.mu.Lock()
 			l.times = append(l.times, took)
 			if op.op == jute.OpSetData {
+				l.sets = append(l.sets, took)
 				l.ahead = append(l.ahead, int(c.zxid-known)-1)
 			}
 			l.mu.Unlock()

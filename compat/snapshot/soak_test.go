@@ -7,20 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"zk/compat/control"
 	"zk/compat/harness"
 	"zk/jute"
 	"zk/persistence/javafile"
 )
-
-// soakEnv says for how long the long form runs.
-const soakEnv = "SOAK_MINUTES"
 
 const (
 	soakNodes = 1_000_000
@@ -32,11 +28,8 @@ const (
 // TestSoakLarge streams snapshots of a tree of a million nodes while a client writes, for as long as it
 // is told: writes go on, memory does not grow with the tree, and each snapshot is whole.
 func TestSoakLarge(t *testing.T) {
-	minutes, err := strconv.Atoi(os.Getenv(soakEnv))
-	if err != nil || os.Getenv(harness.EnableEnv) != "1" {
-		t.Skipf("a long form: set %s and %s=1", soakEnv, harness.EnableEnv)
-	}
-	end := time.Now().Add(time.Duration(minutes) * time.Minute)
+	control.Need(t)
+	end := time.Now().Add(control.Soak(t))
 	r := start(t, harness.Ours)
 	r.fillMany()
 	before := r.rss()

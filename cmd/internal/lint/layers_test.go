@@ -78,7 +78,7 @@ func layers() []layer {
 		{folder: "cmd/internal/...", may: []string{"jute", "cmd/internal/...", term, xsync}},
 		// figures has the text of the version.
 		{folder: "cmd/zk", may: []string{
-			"jute", "conf", "server/embed", "server/figures", "server/secure", "persistence/...", "cmd/internal/...", urfave, term, xsync,
+			"jute", "conf", "server/embed", "server/figures", "server/secure", "persistence/...", "cmd/internal/...", urfave, term, unix, xsync,
 		}},
 	}
 }
