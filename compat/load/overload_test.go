@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"zk/compat/control"
 	"zk/jute"
 )
 
@@ -34,7 +35,7 @@ func TestOverload(t *testing.T) {
 	var done atomic.Int64
 	var wg sync.WaitGroup
 	began := time.Now()
-	end := began.Add(max(4*time.Second, long(t)/4))
+	end := began.Add(max(4*time.Second, control.Long(t)/4))
 	for i := range clients {
 		wg.Go(func() {
 			if err := press(r.Addr, fmt.Sprintf("/press%d", i), window, end, &done); err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"zk/compat/control"
 	"zk/jute"
 )
 
@@ -257,7 +258,7 @@ func (l *listener) run(c *conn, path string) error {
 func (p *probe) compare(what string, before, during timing, slack time.Duration) {
 	p.t.Helper()
 	factor := time.Duration(2)
-	if long(p.t) == 0 {
+	if control.Long(p.t) == 0 {
 		factor, slack = 4, time.Second
 	}
 	if during.p99 > factor*before.p99+slack {

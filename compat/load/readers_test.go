@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"zk/compat/control"
 	"zk/jute"
 )
 
@@ -62,7 +63,7 @@ func TestSlowReaders(t *testing.T) {
 	done := make(chan struct{})
 	wg.Go(func() { drip(slow[:readers/2], done) })
 	peak := 0
-	for end := time.Now().Add(max(time.Second, long(t)/4)); ; {
+	for end := time.Now().Add(max(time.Second, control.Long(t)/4)); ; {
 		// Three times the bytes of events that a connection may owe its client.
 		for range 3 * (16 << 20) / len(name) / 10 {
 			if _, err := writer.call(jute.OpSetData, setData(name, "x")); err != nil {

@@ -63,22 +63,9 @@ func alone(t *testing.T) bool {
 	return true
 }
 
-// long is how long the long form of a test is to keep its load up, 0 in a plain run.
-func long(t *testing.T) time.Duration {
-	text := os.Getenv("SOAK_MINUTES")
-	if text == "" {
-		return 0
-	}
-	minutes, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal("SOAK_MINUTES:", err)
-	}
-	return time.Duration(minutes) * time.Minute
-}
-
 // pick is a in a plain run and b in the long form.
 func pick[T any](t *testing.T, a, b T) T {
-	if long(t) > 0 {
+	if control.Long(t) > 0 {
 		return b
 	}
 	return a

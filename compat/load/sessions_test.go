@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"zk/compat/control"
 	"zk/jute"
 )
 
@@ -159,7 +160,7 @@ func TestManySessions(t *testing.T) {
 
 	p.mark()
 	rounds, told := 0, int64(0)
-	for end := time.Now().Add(max(2*time.Second, long(t)/4)); rounds < 10 || time.Now().Before(end); rounds++ {
+	for end := time.Now().Add(max(2*time.Second, control.Long(t)/4)); rounds < 10 || time.Now().Before(end); rounds++ {
 		if _, err := writer.call(jute.OpSetData, setData("/all", "x")); err != nil {
 			t.Fatal(err)
 		}

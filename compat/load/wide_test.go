@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"zk/compat/control"
 	"zk/compat/harness"
 	"zk/jute"
 )
@@ -85,7 +86,7 @@ func TestWideReads(t *testing.T) {
 		}
 	})
 	peak := 0
-	for end := time.Now().Add(max(4*time.Second, long(t)/4)); time.Now().Before(end) || lists.Load() < 5; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(max(4*time.Second, control.Long(t)/4)); time.Now().Before(end) || lists.Load() < 5; time.Sleep(50 * time.Millisecond) {
 		peak = max(peak, r.memory())
 		if t.Failed() {
 			break
