@@ -247,6 +247,9 @@ func firstAndLast(db *pebble.DB, base jute.Zxid) (first, last jute.Zxid, err err
 	if it.First() {
 		first, ok = entryZxid(it.Key())
 	}
+	if err := it.Error(); err != nil { // Last would forget it
+		return 0, 0, readError("the first entry", err)
+	}
 	if ok && it.Last() {
 		last, ok = entryZxid(it.Key())
 	}

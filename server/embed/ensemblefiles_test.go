@@ -88,9 +88,19 @@ func (g *group) starts(t *testing.T, i int, fs vfs.FS) (outcome, error) {
 	return refused, err
 }
 
-// joins waits until server i has the ensemble's tree, and closes it.
+// joins waits until server i has the ensemble's tree, and closes it. Damage in the end of the log comes up when that is
+// applied, before the server serves.
 func (g *group) joins(t *testing.T, i int) {
 	t.Helper()
+	end := g.end(i)
+	await(t, "the server to serve, or to meet damage", func() bool { return len(end) > 0 || g.serving(i) })
+	if len(end) > 0 {
+		var corrupt *persistence.CorruptionError
+		if err := <-end; !errors.As(err, &corrupt) {
+			t.Errorf("ended with %v", err)
+		}
+		g.put(i, g.abandon(i, g.rigs[i].fs.(*vfs.MemFS))).open()
+	}
 	g.awaitServing(i)
 	g.same()
 	if exists(t, g.rigs[i].fs, lostFile) {
