@@ -39,10 +39,10 @@ run: build ## build and serve in the foreground; CONFIG=zoo.cfg, else defaults o
 build: ## the static binary bin/zk
 	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/zk ./cmd/zk
 
-check: ## a minute or two: format, vet, tests without outside programs
+check: ## up to three minutes: format, vet, tests without outside programs
 	@.ci/format
 	go vet ./...
-	go test -short -timeout 2m ./...
+	go test -short -timeout 5m ./...
 
 vet: ## format and go vet
 	@.ci/format

@@ -228,7 +228,8 @@ func openPebble(dir string, opts *pebble.Options) (*pebble.DB, error) {
 	if err == nil {
 		return db, nil
 	}
-	// The last is a table that is shorter or longer than the manifest says, which Pebble does not mark.
+	// A store that is not pristine has a manifest and no format marker: Pebble takes it for one it has begun to make.
+	// A table that is shorter or longer than the manifest says is told by its text alone.
 	if pebble.IsCorruptionError(err) || errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, pebble.ErrDBNotPristine) ||
 		strings.Contains(err.Error(), "object size mismatch") {
 		return nil, &CorruptionError{Path: dir, Err: err}

@@ -288,7 +288,7 @@ func rootACL(t *testing.T, both [2]*server) {
 		}
 		for _, header := range []string{"digest bob:pw", "digest bob:no", "digest super:admin", "ip"} {
 			r := request{method: "GET", path: "/commands/snapshot?streaming=false", headers: []string{"Authorization: " + header}}
-			time.Sleep(30 * time.Millisecond)
+			time.Sleep(30 * time.Millisecond) // both servers are set to one snapshot in 20 ms
 			var got [2]reply
 			for i, s := range both {
 				var err error
