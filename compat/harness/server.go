@@ -45,6 +45,9 @@ type Options struct {
 	Props []string
 	// Ready is how to see that the server serves; the zero value opens and closes a session.
 	Ready Ready
+	// Accepts are more addresses that must take connections before the server counts as serving: Java opens
+	// its secure port after the client port.
+	Accepts []string
 	// ClassPath is that of another release of Java's server; "" is the one everything is compared with.
 	ClassPath string
 	// JVM are options of the Java machine; nil is a small one, quick to start, and no sync of the log, for
@@ -344,6 +347,9 @@ func (s *Server) probe() error {
 	if err == nil && !s.serves(out) {
 		err = fmt.Errorf("harness: srvr says %q", out)
 	}
+	for i := 0; i < len(s.opts.Accepts) && err == nil; i++ {
+		err = accepts(s.opts.Accepts[i])
+	}
 	if err != nil || s.opts.Ready == ReadyFourLetter {
 		return err
 	}
@@ -360,6 +366,15 @@ func (s *Server) probe() error {
 	}
 	_, err = c.ReadFrame(5 * time.Second)
 	return err
+}
+
+// accepts reports nil when somebody takes connections at the address.
+func accepts(addr string) error {
+	c, err := net.DialTimeout("tcp", addr, probeTimeout)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 // serves tells whether the answer to srvr is that of a server in office.

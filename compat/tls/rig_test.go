@@ -4,12 +4,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,16 +81,18 @@ func startOne(t *testing.T, kind harness.Kind, lines []string) (*server, error) 
 		if err != nil {
 			return nil, err
 		}
+		secure := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		s, err := harness.Start(t, kind, harness.Options{
 			Config: append([]string{"secureClientPort=" + strconv.Itoa(port), "secureClientPortAddress=127.0.0.1", "4lw.commands.whitelist=*"}, lines...),
 			Props: []string{
 				"zookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
 				"zookeeper.X509AuthenticationProvider.superUser=" + superUser,
 			},
-			Ready: harness.ReadyFourLetter,
+			Ready:   harness.ReadyFourLetter,
+			Accepts: []string{secure},
 		})
 		if err == nil {
-			return &server{s, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, nil
+			return &server{s, secure}, nil
 		}
 		if try == 2 || !strings.Contains(err.Error(), "ddress already in use") {
 			return nil, err
@@ -157,9 +161,12 @@ func (s *session) identities() (string, error) {
 	return strings.Join(all, " "), d.Err()
 }
 
-// outcome is "refused", or the identities of a session.
+// outcome is "refused" by the one or the other side's TLS or by the server, or the identities of a session.
 func outcome(addr string, config *tls.Config) string {
 	s, err := connect(addr, config)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return err.Error() // nobody was there to refuse it
+	}
 	if err != nil {
 		return "refused"
 	}
