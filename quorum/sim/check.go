@@ -279,12 +279,16 @@ func (c *checker) synced(s *server, request int32) {
 }
 
 // dropped are entries that a server no longer has, cut or replaced by a SNAP. What is committed has to stay
-// with a quorum all the same.
+// with a quorum all the same. Proposals of the epoch that a server is in must stay with it: it may have acknowledged
+// them, and a leader may count that.
 func (c *checker) dropped(s *server, entries []entry) {
 	for _, e := range entries {
 		p := c.proposals[e.zxid]
 		if p == nil {
 			continue
+		}
+		if !s.java && int64(e.zxid.Epoch()) == s.disk.durable.acceptedEpoch {
+			c.fail("%v drops %v, which its leader has proposed in this epoch", s, e.zxid)
 		}
 		p.held &^= 1 << s.host
 		if p.committed > 0 && !c.quorumHolds(p) {

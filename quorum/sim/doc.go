@@ -27,11 +27,10 @@
 // Processes and hosts die, alone and all at once, also at every boundary of what they write: before a write,
 // when it is written and not synced, when it is durable and nobody has been told. A crash leaves any prefix of
 // the unsynced writes. Syncs fail, disks are slow, disks are gone: a server comes back without memory. Processes
-// stand still and go on. Disks lack room for a while, and their server stays out (where no server is Java's). The
-// network splits in two, with and without a bridge between, once or flapping; one
-// server is cut off, from all or in one direction. Connections end with what is on its way; blocked data comes
-// late. Election messages come twice and late. Logs are purged, so that SNAP is needed. In some runs elections
-// end with any result at all: whom they choose must be a matter of speed only.
+// stand still and go on. Disks lack room for a while, and their server stays out. The network splits in two, with and
+// without a bridge between, once or flapping; one server is cut off, from all or in one direction. Connections end
+// with what is on its way; blocked data comes late. Election messages come twice and late. Logs are purged, so that
+// SNAP is needed. In some runs elections end with any result at all: whom they choose must be a matter of speed only.
 //
 // A message is never lost alone, overtaken or changed: connections are TCP.
 //
@@ -43,7 +42,8 @@
 //	prefix order      every log and every tree is a path of what was proposed; no zxid twice, no gap
 //	epochs            one leader establishes an epoch, with a majority that has it durably
 //	acknowledgements  (I5) an ACK leaves, and a client is answered, only for what is durable; a client's writes are
-//	                  in the history in its order; it never sees an older tree
+//	                  in the history in its order; it never sees an older tree; what was proposed in an epoch
+//	                  stays in the log of who has it as long as that server has promised itself to no later one
 //	I3, I4, I8        the tree is exactly the history up to its zxid, committed, and durable in the own log
 //	I9                a server without memory votes for nobody, acknowledges nothing, is counted by nobody
 //	serving           begins with all of the history that the leader brought along; the answer to a sync
@@ -62,6 +62,9 @@
 //	I4    they acknowledge NEWLEADER before proposals that are not committed are durable
 //	I9    a voter that has lost its disk takes part as if it had not; so voters of Java keep theirs
 //	1549  a snapshot of what is cut later stays; so they take snapshots of committed trees only
+//	ACKs  a leader counts an ACK by its server, whatever has become of the connection, and has the server cut on the next
+//	      one what that has acknowledged; so ACKs of Java's learners count up to then only, and they are not told to
+//	      cut what is committed (javaLeader.cut). With learners of ours the leader does all of it
 //	2354  a crash before currentEpoch stops their start; so they are started with the epoch of their last transaction
 //
 // Their disks are as sound as ours: what Java does not sync is another matter.

@@ -1,9 +1,6 @@
 package sim
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // fault is a kind of bad luck.
 type fault int
@@ -47,14 +44,7 @@ type faultPlan struct {
 
 func newFaultPlan(w *world) *faultPlan {
 	f := &faultPlan{w: w, onNodes: 0.3 + 0.4*w.rng.Float64()}
-	java := slices.ContainsFunc(w.servers, func(s *server) bool { return s.java })
 	for k := range faults {
-		// Runs with Java's servers stay what they were. Not that a lack of room would matter to those; but other runs
-		// than these (seed 28 as one of them) come upon a flaw of Java's leader: it commits by an ACK of a connection that
-		// has ended, after it has told that learner on the next one to cut the transaction.
-		if k == faultNoRoom && java {
-			continue
-		}
 		if w.chance(0.55) {
 			f.kinds = append(f.kinds, k)
 		}

@@ -27,6 +27,7 @@ type javaLearner struct {
 	epoch   int64
 	mode    zab.Mode
 
+	tree      jute.Zxid // of the snapshot
 	last      jute.Zxid // the last proposal of the sync phase
 	unlogged  []zab.Entry
 	committed []jute.Zxid // told of in the sync phase, not done yet
@@ -158,7 +159,7 @@ func (l *javaLearner) syncHeader(q *jute.QuorumPacket) {
 		l.mode, l.phase = zab.Trunc, javaCutting
 		l.add(zab.Action{Kind: zab.Truncate, Zxid: q.Zxid})
 	case jute.PacketSnap:
-		l.mode, l.phase = zab.Snap, javaLoading
+		l.mode, l.phase, l.tree = zab.Snap, javaLoading, q.Zxid
 		l.add(zab.Action{Kind: zab.LoadSnapshot, Zxid: q.Zxid})
 	case jute.PacketPing:
 	default:
@@ -202,7 +203,9 @@ func (l *javaLearner) commitInSync(z jute.Zxid) {
 		return
 	}
 	if len(l.unlogged) > 0 && l.unlogged[0].Zxid == z { // else a warning
-		l.add(zab.Action{Kind: zab.ApplySnapshot, Zxid: z, Data: l.unlogged[0].Data})
+		if z > l.tree { // else it is applied again, which leaves the tree as it is
+			l.add(zab.Action{Kind: zab.ApplySnapshot, Zxid: z, Data: l.unlogged[0].Data})
+		}
 		l.unlogged = l.unlogged[1:]
 	}
 }

@@ -34,7 +34,8 @@ type leaderCore interface {
 //     traffic begins: what lies between comes again behind it;
 //   - NEWLEADER comes behind whatever was proposed by the time, so that proposals which are not committed lie before it;
 //   - every transaction is committed by ACKs of its own, one of an earlier one having come before; ACKs are
-//     counted by server, on whichever connection they came;
+//     counted by server, on whichever connection they came, also when that has ended and the server is told to cut
+//     what it has acknowledged (but see cut);
 //   - SYNC goes out when the last proposal at the time of the request is committed.
 type javaLeader struct {
 	p       *process
@@ -298,8 +299,7 @@ func (l *javaLeader) sync(k *javaLink) {
 	case k.zxid == last:
 		l.header(k, jute.PacketDiff, last)
 	case k.zxid > upTo && k.zxid.Counter() != 0:
-		l.header(k, jute.PacketTrunc, upTo)
-		sent = upTo
+		sent = l.cut(k, upTo)
 	case len(log) > 0 && log[0].zxid <= k.zxid && k.zxid <= upTo:
 		sent = l.walk(k, log, upTo)
 	default:
@@ -318,6 +318,30 @@ func (l *javaLeader) sync(k *javaLink) {
 	}
 	k.forward, k.state = true, javaAcking
 	l.send(k, jute.PacketNewLeader, jute.NewZxid(uint32(l.epoch), 0), l.p.world.quorums.Current.Append(nil))
+}
+
+// cut tells a learner to cut what it has behind upTo, and gives the last zxid that it has then. What it has acknowledged of
+// that stays counted, or is committed already and only not in this leader's tree: a learner of ours has to bear that.
+// One of Java would lose it, with the leader's next crash for good; so it keeps what is committed, and its ACKs of the rest
+// are forgotten.
+func (l *javaLeader) cut(k *javaLink, upTo jute.Zxid) jute.Zxid {
+	if l.p.world.servers[k.sid-1].java && int64(k.zxid.Epoch()) == l.epoch {
+		upTo = max(upTo, min(k.zxid, l.committed))
+		for _, z := range l.outstanding {
+			delete(l.acks[z], k.sid)
+		}
+		for _, older := range slices.Clone(l.links) {
+			if older != k && older.sid == k.sid {
+				l.drop(older) // what it acknowledged there is on its way
+			}
+		}
+	}
+	if upTo == k.zxid {
+		l.header(k, jute.PacketDiff, upTo)
+	} else {
+		l.header(k, jute.PacketTrunc, upTo)
+	}
+	return upTo
 }
 
 func (l *javaLeader) header(k *javaLink, t jute.PacketType, z jute.Zxid) {

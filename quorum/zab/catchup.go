@@ -28,6 +28,8 @@ func (l *Learner) syncHeader(q *jute.QuorumPacket) {
 			l.giveUpFor("the leader sent TRUNC where a snapshot is needed", true)
 		case q.Zxid > l.o.LastLogged:
 			l.giveUp(fmt.Sprintf("the leader sent TRUNC %s, but the log ends at %s", q.Zxid, l.o.LastLogged))
+		case int64(l.o.LastLogged.Epoch()) == l.epoch:
+			l.keep(q.Zxid)
 		default:
 			l.mode, l.phase = Trunc, cutting
 			l.received = q.Zxid
@@ -46,6 +48,23 @@ func (l *Learner) syncHeader(q *jute.QuorumPacket) {
 	default:
 		l.giveUp(fmt.Sprintf("the leader sent %s in place of DIFF, TRUNC or SNAP", Describe(q)))
 	}
+}
+
+// keep takes a TRUNC by which a leader would cut proposals of its own epoch, and cuts nothing. These can't be others
+// than its own, of this very term, and it sends all of them again before NEWLEADER: they aren't committed, or it has
+// not applied them yet. But this server may have acknowledged them on an earlier link, and a Java leader counts
+// an ACK by the server's id whatever has become of its link (SyncedLearnerTracker, Leader.processAck, Leader.tryToCommit):
+// cut, they would be committed while this server doesn't have them. Up to NEWLEADER nothing is on disk that was not
+// before TRUNC, so for the election, too, it is as if TRUNC had not been read yet; behind it all has come again.
+func (l *Learner) keep(z jute.Zxid) {
+	if z.Counter() == 0 {
+		// A Java leader which has no transaction in memory (LearnerHandler.syncFollower); which one of ours that is can't
+		// be told.
+		l.giveUpFor(fmt.Sprintf("the log can't be cut at %s, where no transaction is", z), true)
+		return
+	}
+	l.mode, l.kept = Trunc, l.o.LastLogged
+	l.share(z)
 }
 
 // share fixes where the history begins that the leader is known to have too, and that therefore is
@@ -111,6 +130,9 @@ func (l *Learner) propose(z jute.Zxid, data []byte) {
 		return
 	}
 	l.received = z
+	if z <= l.kept {
+		return
+	}
 	if l.mode == Snap && l.phase == catchingUp {
 		l.held = append(l.held, Entry{z, bytes.Clone(data)})
 		return
@@ -160,6 +182,10 @@ func (l *Learner) inform(q *jute.QuorumPacket) {
 func (l *Learner) newLeader(q *jute.QuorumPacket) {
 	if l.phase != catchingUp || q.Zxid != firstOf(l.epoch) {
 		l.giveUp(fmt.Sprintf("the leader of epoch %d sent %s", l.epoch, Describe(q)))
+		return
+	}
+	if l.received < l.kept {
+		l.giveUpFor(fmt.Sprintf("the leader had its proposals up to %s cut, and sent them again up to %s only", l.kept, l.received), true)
 		return
 	}
 	l.phase = adopting

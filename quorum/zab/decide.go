@@ -41,7 +41,7 @@ func decideAhead(z, upTo jute.Zxid, epoch int64) Sync {
 		// The tree of a later epoch without a transaction of its own: the end of all earlier ones.
 		return Sync{Mode: Diff, From: upTo, UpTo: upTo}
 	case canCut(upTo) && (int64(z.Epoch()) == epoch || z.Epoch() == upTo.Epoch()):
-		// Proposals of this very term that aren't committed yet are cut, too, and sent again: what a learner
+		// Proposals of this very term that aren't committed yet are cut, too, and sent again: what a learner of Java
 		// has at the end of its sync counts as committed there.
 		return Sync{Mode: Trunc, From: upTo, UpTo: upTo}
 	}

@@ -45,7 +45,9 @@
 // to be committed, so a log can be cut without a tree to be undone.
 //
 // A leader counts what was acknowledged on a learner's present link only. A learner that comes again may
-// have been told to cut what it had acknowledged before.
+// have been told to cut what it had acknowledged before. A leader of Java counts by the server's id, whatever has
+// become of the link: so what our learner has acknowledged to a leader it keeps for as long as it is in that leader's
+// epoch, also when it is told to cut it (Learner.keep).
 //
 // # Where Java is not followed
 //
@@ -55,6 +57,9 @@
 //   - A leader's last-seen learner of a sid wins: an older link of the same sid is closed.
 //   - Learners of unknown sids are refused unless LeaderOptions.AdmitUnknown is set.
 //   - A transfer that moves on is no silence: neither the term nor the link ends over it.
+//   - A TRUNC of the leader's own proposals, all of which it sends again, cuts nothing. Java cuts them, and has them
+//     on disk again some time after UPTODATE; a write that was committed by its earlier ACK meanwhile is lost with the
+//     leader.
 //   - A COMMIT out of order ends the link, not the process.
 //
 // The rules come from Leader, LearnerHandler, Learner, Follower, Observer (Apache ZooKeeper 3.9.5), from the

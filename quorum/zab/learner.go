@@ -57,6 +57,8 @@ type Learner struct {
 	// last durable one of these, acked the last acknowledged. committed is the leader's mark; applied is what the
 	// state machine may have.
 	received, logged, acked, committed, applied jute.Zxid
+	// kept is the end of a tail that is in the log although the leader has sent TRUNC (see keep); 0 for none.
+	kept jute.Zxid
 	// held are the proposals behind a snapshot that aren't committed yet, with copies of their data. Few:
 	// a leader sends the history in pairs of PROPOSAL and COMMIT.
 	held []Entry
