@@ -11,6 +11,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"zk/persistence/slowcall"
 )
 
 // failure is the first final error of a store and the way it is told. The zero value works.
@@ -181,7 +183,7 @@ func orDiscard(l *slog.Logger) *slog.Logger {
 
 func orDefaultFS(fs vfs.FS) vfs.FS {
 	if fs == nil {
-		return vfs.Default
+		return slowcall.Disk(nil)
 	}
 	return fs
 }

@@ -59,23 +59,16 @@
 // write the events of a wide fan-out. Data and events of more than 128 KiB are not copied
 // for each client. So what others notice of a client that wants very much is some milliseconds (compat/load).
 //
-// With 300 clients and 40 writes of 1 KiB in flight each, on two cores, 200 to 220 transactions are ahead of an
-// ordinary client's write. Its median is 1.5 ms, the 99th percentile of its writes, reads and pings 7 to 10 ms;
-// without load 1.0 ms and 1.5 to 2.1 ms. So that one is more than doubled, and this is what the slow writes, of 9 ms
-// on average, do all the time (traced 2026-11-26):
-//
-//	6.0 ms  the log: the sync under way and the one that takes the write along. Half of all syncs of some 65
-//	        writes took 0.5 ms, one in a hundred 3.4 ms: the disk takes the tables of log and state at the same time,
-//	        and who waits for it a processor
-//	1.3 ms  from the client's sending until its bytes were read: no processor, no thread that looks for them
-//	0.9 ms  apply and the replies of the same batch
-//	0.5 ms  from the reply's sending until the client had it
-//	0       waiting for a turn, and for locks
+// With 300 clients and 40 writes of 1 KiB in flight each, on two cores, 180 to 220 transactions are ahead of an
+// ordinary client's write. Its median is 1.8 ms; the 99th percentile of its reads and pings is 3.2 ms, that of its
+// writes, reads and pings together 6.1 ms. Without load that is 1.0, 1.6 and 3.4 ms (2026-11-26). The slow ones are
+// writes, and nearly all their time is the log's: the sync under way and the one that takes the write along, from a
+// disk that takes the tables of log and state at the same time.
 //
 // A read or a ping waits until somebody looks at its socket. A processor of the Go runtime does that when it has no
-// goroutine left to run; where one turn follows the other that may be the monitor thread only, after 10 ms, and
-// then everything that came meanwhile is ready at once. (A trial that held turns back every millisecond, until the
-// sockets had been looked at, brought the 99th percentile from 10.5 to 7.5 ms.)
+// goroutine left to run; when it has gone to the disk with a system call, nobody does. While syncs held their
+// processors, it happened that both were with the disk: the 99th percentile of reads was 9 to 11 ms. Now they are free
+// at once (persistence/slowcall).
 //
 // In an ensemble of three with 80 such clients on each server some 700 are ahead of
 // a follower's ordinary client, and 500 of the leader's: each server's own, as none knows of the others'.

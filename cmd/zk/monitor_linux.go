@@ -22,9 +22,10 @@ import (
 // once more with a large slack for the monitor to inherit, and then gives all other threads what they had: their
 // short sleeps are part of looking for work.
 //
-// What the monitor is for can wait that long: it takes processors from goroutines whose system calls last, from
-// those that run for 10 ms, and polls the network when nobody else has for 10 ms. Where there is one processor only,
-// the first of these is what lets others go on during a sync, and nothing is changed.
+// What the monitor is for can wait that long: it takes processors from goroutines whose system calls last (the long
+// ones give theirs away by themselves, see persistence/slowcall), from those that run for 10 ms, and polls the network
+// when nobody else has for 10 ms. Where there is one processor only, the first of these is what lets others go on
+// during a sync, and nothing is changed.
 
 const (
 	// defaultSlackNanos is Linux's timer slack, monitorSlackNanos that of the monitor.

@@ -65,7 +65,7 @@ func TestOverload(t *testing.T) {
 	}
 	// What is beyond a doubling are the disk's and the processors' own waits when both have all they can do (see
 	// server/doc.go, Fair shares).
-	p.compare("overload", before, during, 15*time.Millisecond)
+	p.compare("overload", before, during, 5*time.Millisecond)
 	// A write waits for its turn behind those of the others, but not for ever.
 	if during.slowest > timeout {
 		t.Errorf("a request of an ordinary client took %v", during.slowest)

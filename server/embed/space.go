@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/persistence"
+	"zk/persistence/slowcall"
 	"zk/quorum"
 	"zk/server"
 )
@@ -26,6 +27,9 @@ const (
 
 // openSpace looks at the disks before the stores are opened.
 func (n *Node) openSpace() {
+	if n.deps.FS == nil {
+		n.deps.FS = slowcall.Disk((&holder{received: n.met.Server.PacketsReceived.Value}).hold)
+	}
 	n.space = persistence.OpenSpace(persistence.SpaceOptions{
 		Dirs: []string{n.cfg.DataDir, n.cfg.DataLogDir}, FS: n.deps.FS, Usage: n.deps.DiskUsage,
 		LowWaterBytes: n.cfg.DiskLowWaterBytes, BallastBytes: n.cfg.DiskBallastBytes, Logger: n.log,
@@ -40,9 +44,6 @@ func (n *Node) openSpace() {
 	}
 	f := &n.deps.NodeLimits.FreezeBytes
 	*f = min(*f, int(max(mark/freezeShare, freezeBytesMin)))
-	if n.deps.FS == nil {
-		n.deps.FS = vfs.Default
-	}
 	n.deps.FS = vfs.OnDiskFull(n.deps.FS, n.space.Release)
 }
 
