@@ -201,6 +201,7 @@ func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 	if err != nil {
 		return err
 	}
+	counts, sessions := n.tree.Counts(), n.tree.SessionCount() // a peer may change the tree as soon as it is there
 	if n.cfg.Distributed() {
 		if err := n.newPeer(); err != nil {
 			return err
@@ -211,8 +212,7 @@ func (n *Node) open(ctx context.Context, ports []server.Port) (err error) {
 	n.stores.Log.Start(n.logged, n.fail)
 	n.watchSpace(ctx)
 	n.serve(ports)
-	counts := n.tree.Counts()
-	n.log.Info("recovered", "zxid", counts.LastZxid, "znodes", counts.Nodes, "sessions", n.tree.SessionCount(), "txns_redone", redone, "fresh", fresh, "ms", took.Milliseconds())
+	n.log.Info("recovered", "zxid", counts.LastZxid, "znodes", counts.Nodes, "sessions", sessions, "txns_redone", redone, "fresh", fresh, "ms", took.Milliseconds())
 	n.auditOwn(audit.ServerStart, audit.Success)
 	n.warm(ctx)
 	if adminPort != nil {
