@@ -100,18 +100,25 @@ func MakeExt4(image string, bytes int64) error {
 
 // FillDisk takes the room of the disk that a folder is on but for so many bytes.
 func FillDisk(dir string, leave int64) (remove func() error, err error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return nil, fmt.Errorf("harness: asking for the room on a disk: %w", err)
-	}
 	path := filepath.Join(dir, "filler")
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("harness: filling a disk: %w", err)
 	}
-	if n := int64(st.Bavail)*st.Bsize - leave; n > 0 {
-		if err = syscall.Fallocate(int(f.Fd()), 0, 0, n); errors.Is(err, syscall.ENOSPC) {
-			err = nil
+	// In pieces: a server that is writing takes room meanwhile, and what is asked for beyond the rest is refused whole.
+	for size, piece := int64(0), int64(1)<<62; piece > 0 && err == nil; {
+		var st syscall.Statfs_t
+		if err = syscall.Statfs(dir, &st); err != nil {
+			break
+		}
+		if piece = min(piece, int64(st.Bavail)*st.Bsize-leave); piece <= 0 {
+			break
+		}
+		switch err = syscall.Fallocate(int(f.Fd()), 0, size, piece); {
+		case err == nil:
+			size += piece
+		case errors.Is(err, syscall.ENOSPC):
+			piece, err = piece/2, nil
 		}
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
