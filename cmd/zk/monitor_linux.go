@@ -24,8 +24,8 @@ import (
 //
 // What the monitor is for can wait that long: it takes processors from goroutines whose system calls last (the long
 // ones give theirs away by themselves, see persistence/slowcall), from those that run for 10 ms, and polls the network
-// when nobody else has for 10 ms. Where there is one processor only, the first of these is what lets others go on
-// during a sync, and nothing is changed.
+// when nobody else has for 10 ms. Where there is one processor only nothing is changed: a write to a file, which is
+// not announced, would keep everybody waiting for longer.
 
 const (
 	// defaultSlackNanos is Linux's timer slack, monitorSlackNanos that of the monitor.

@@ -52,10 +52,11 @@ func (l *Learner) syncHeader(q *jute.QuorumPacket) {
 
 // keep takes a TRUNC by which a leader would cut proposals of its own epoch, and cuts nothing. These can't be others
 // than its own, of this very term, and it sends all of them again before NEWLEADER: they aren't committed, or it has
-// not applied them yet. But this server may have acknowledged them on an earlier link, and a Java leader counts
-// an ACK by the server's id whatever has become of its link (SyncedLearnerTracker, Leader.processAck, Leader.tryToCommit;
-// seen with 3.9.5): cut, they would be committed while this server doesn't have them. Up to NEWLEADER nothing is on disk that was not
-// before TRUNC, so for the election, too, it is as if TRUNC had not been read yet; behind it all has come again.
+// not applied them yet. But this server may have acknowledged them on an earlier link, and a Java leader counts an ACK
+// by the server's id whatever has become of its link (SyncedLearnerTracker, Leader.processAck, Leader.tryToCommit; seen
+// with 3.9.5): cut, they would be committed while this server doesn't have them. Up to NEWLEADER nothing is on disk
+// that was not before TRUNC, so for the election, too, it is as if TRUNC had not been read yet; behind it all has come
+// again.
 func (l *Learner) keep(z jute.Zxid) {
 	if z.Counter() == 0 {
 		// A Java leader which has no transaction in memory (LearnerHandler.syncFollower); which one of ours that is can't
