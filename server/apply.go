@@ -24,9 +24,10 @@ const (
 // applier is the state of the goroutine that calls Server.Apply.
 type applier struct {
 	s         *Server
-	touched   []*conn // that got output in this batch
+	touched   []*conn // that got a reply in this batch, or end
+	told      []*conn // that got an event in this batch
 	overfull  []*conn // whose clients leave too much unread
-	told      int     // connections that got output in the last batch
+	flushed   int     // connections that got output in the last batch
 	wide      sync.WaitGroup
 	prop      jute.Proposal
 	res       tree.Result
@@ -38,11 +39,19 @@ type applier struct {
 
 func (a *applier) init(s *Server) { a.s = s }
 
-// touch notes that a connection has output to be flushed.
+// touch notes that a connection has output to be flushed, which somebody waits for.
 func (a *applier) touch(c *conn) {
 	if !c.touched {
 		c.touched = true
 		a.touched = append(a.touched, c)
+	}
+}
+
+// tell notes that a connection has events to be flushed.
+func (a *applier) tell(c *conn) {
+	if !c.told {
+		c.told = true
+		a.told = append(a.told, c)
 	}
 }
 
@@ -383,27 +392,32 @@ func (s *Server) settle(c *conn) {
 	c.runQueue()
 }
 
-// flush sends the output of the connections touched, many of them by several goroutines.
+// flush sends the output of the connections touched and told. Replies, of which there are no more than transactions,
+// go first: they are not for the goroutines to whom events for many are left.
 func (a *applier) flush() {
 	for _, c := range a.overfull {
 		a.s.log.Warn("client leaves too many events unread", "addr", c.remote, "session", jute.SessionID(c.sid.Load()))
 		c.shutdown()
 	}
-	list := a.touched
-	a.told = len(list)
-	for _, c := range list {
+	for _, c := range a.touched {
 		c.touched = false
+		c.flushApart()
 	}
-	if len(list) <= flushShare {
-		for _, c := range list {
+	for _, c := range a.told {
+		c.told = false
+	}
+	if len(a.told) <= flushShare {
+		for _, c := range a.told {
 			c.flushApart()
 		}
 	} else {
-		a.flushMany(slices.Clone(list))
+		a.flushMany(slices.Clone(a.told))
 	}
+	a.flushed = len(a.touched) + len(a.told)
 	clear(a.touched)
+	clear(a.told)
 	clear(a.overfull)
-	a.touched, a.overfull = a.touched[:0], a.overfull[:0]
+	a.touched, a.told, a.overfull = a.touched[:0], a.told[:0], a.overfull[:0]
 }
 
 // flushMany sends the output of many connections beside what apply does next: thousands of system calls
@@ -415,10 +429,12 @@ func (a *applier) flushMany(list []*conn) {
 	for i := range hands {
 		share := list[i*len(list)/hands : (i+1)*len(list)/hands]
 		a.wide.Go(func() { // ends when its share is with the sockets, which takes no waiting
+			var look lookout
+			defer look.close()
 			for n, c := range share {
 				c.flush()
 				if n%flushYield == 0 {
-					runtime.Gosched()
+					look.pause()
 				}
 			}
 		})

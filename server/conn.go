@@ -53,9 +53,9 @@ type conn struct {
 	timeout atomic.Int32              // negotiated, in milliseconds
 	gone    atomic.Bool               // about to be closed: counts no more, watches may no longer be added
 
-	queue   queue
-	out     output
-	touched bool // in the applier's list of connections to flush; owned by Apply
+	queue         queue
+	out           output
+	touched, told bool // in the applier's lists of connections to flush; owned by Apply
 
 	stats connStats
 }
@@ -114,7 +114,7 @@ func (c *conn) Deliver(ev *watch.Event) {
 	c.srv.met.WatchBytes.Add(int64(len(ev.Frame) - 4)) // without the length, as Java counts
 	c.srv.met.Server.PacketsSent.Inc()
 	c.stats.sent.Add(1)
-	c.srv.applier.touch(c)
+	c.srv.applier.tell(c)
 }
 
 // run reads until the connection ends, then cleans up.

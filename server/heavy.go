@@ -138,8 +138,7 @@ func (c *conn) finish(r *request, code jute.Code, body func([]byte) []byte) {
 // first wait for a share: a read of one step is none of those that can wait.
 func (s *Server) read(first bool, f func()) {
 	if !first {
-		s.shares.take()
-		defer s.shares.give()
+		defer s.shares.give(s.shares.take())
 	}
 	s.lock.RLock()
 	defer s.lock.RUnlock()
@@ -176,7 +175,8 @@ func (c *conn) walkOnce(r *request, open func(tree.Ref) *tree.Walk, fail func(ju
 		case done:
 			return true
 		case index:
-			c.indexWalk(w)
+			for !s.index(w) {
+			}
 		}
 	}
 }
@@ -194,10 +194,10 @@ func (c *conn) openWalk(r *request, open func(tree.Ref) *tree.Walk) (*tree.Walk,
 	return open(s.tree.Find(r.local.path)), jute.CodeOk
 }
 
-func (c *conn) indexWalk(w *tree.Walk) {
-	c.srv.shares.take()
-	defer c.srv.shares.give()
-	w.Index()
+// index is a step of the walk's index.
+func (s *Server) index(w *tree.Walk) (done bool) {
+	defer s.shares.give(s.shares.take())
+	return w.Index(stepNodes)
 }
 
 func (c *conn) closeWalk(w *tree.Walk) {
@@ -448,10 +448,6 @@ func (c *conn) catchUpChild(path string, r *request) {
 // in the list or not.
 func (c *conn) listEphemerals(r *request) {
 	s := c.srv
-	s.shares.take()
-	defer s.shares.give()
-	s.lock.RLock()
-	defer s.lock.RUnlock()
 	keep := underPrefix(r.local.path)
 	var pieces [][]byte
 	n := 0
@@ -467,15 +463,21 @@ func (c *conn) listEphemerals(r *request) {
 		pieces[last] = jute.AppendString(pieces[last], path)
 		n++
 	})
+	s.lock.RLock()
+	defer s.lock.RUnlock()
 	c.finishLong(r, n, pieces, nil)
 }
 
-// eachEphemeral calls f for a session's ephemerals. It is called with a share and the tree's read lock, and lets go
-// of both now and then.
+// eachEphemeral calls f for a session's ephemerals, with a share and the tree's read lock, and lets go of both now
+// and then.
 func (s *Server) eachEphemeral(id jute.SessionID, f func(path string)) {
+	share := s.shares.take()
+	defer func() { s.shares.give(share) }()
+	s.lock.RLock()
+	defer s.lock.RUnlock()
 	eachEphemeral(s.lock, s.tree, id, f, func() {
-		s.shares.give()
-		s.shares.take()
+		s.shares.give(share)
+		share = s.shares.take()
 	})
 }
 

@@ -247,13 +247,14 @@ func (o operator) Ephemerals() map[jute.SessionID][]string {
 	return v
 }
 
+// Rest waits for a share as long reads do, and gives it back.
+func (o operator) Rest() { o.s.shares.give(o.s.shares.take()) }
+
 // ephemeralsOf lists a session's ephemerals in steps.
 func (s *Server) ephemeralsOf(id jute.SessionID) []string {
-	s.shares.take()
-	defer s.shares.give()
 	s.lock.RLock()
-	defer s.lock.RUnlock()
 	list := make([]string, 0, s.tree.EphemeralCount(id))
+	s.lock.RUnlock()
 	s.eachEphemeral(id, func(path string) { list = append(list, path) })
 	return list
 }

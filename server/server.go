@@ -205,6 +205,7 @@ func (s *Server) Close() {
 	}
 	s.End()
 	s.work.Wait()
+	s.shares.close()
 }
 
 // LastProcessedZxid is the zxid of the last transaction in the tree.

@@ -6,16 +6,31 @@ import "runtime"
 // who waits, has one of the others soon, also when the runtime has taken it off its processor. It does so with all
 // goroutines whenever the collector stops the world, and puts them behind all others that can run: behind a hundred
 // lists, with the lock in hand, it would be long before it was on again.
-type shares chan struct{}
+type shares chan *lookout
 
-func newShares() shares { return make(shares, max(1, runtime.GOMAXPROCS(0)/2)) }
+func newShares() shares {
+	s := make(shares, max(1, runtime.GOMAXPROCS(0)/2))
+	for range cap(s) {
+		s <- &lookout{}
+	}
+	return s
+}
 
 // take waits for a share, in the order of those who ask. What has one waits for nothing but the tree lock.
-func (s shares) take() { s <- struct{}{} }
+func (s shares) take() *lookout { return <-s }
 
-// give hands it on. Then others may run: a write needs a processor for a moment at several places on its way, and
+// give hands it on, after others could run: a write needs a processor for a moment at several places on its way, and
 // would wait at each for long reads to have used up what the runtime gives them.
-func (s shares) give() {
-	<-s
-	runtime.Gosched()
+func (s shares) give(l *lookout) {
+	l.pause()
+	s <- l
+}
+
+// close gives up what the shares hold. They work on.
+func (s shares) close() {
+	for range cap(s) {
+		l := s.take()
+		l.close()
+		s <- l
+	}
 }

@@ -49,5 +49,5 @@ func (a *applier) noteStop(t *applyTimes, batch []Proposal, flushed time.Time) {
 	}
 	s.log.Log(s.ctx, level, "apply stood still", "took", took, "throttled", t.free.Sub(t.began), "waited", t.locked.Sub(t.free),
 		"held", t.applied.Sub(t.locked), "flushed", flushed.Sub(t.applied), "txns", len(batch), "zxid", batch[len(batch)-1].Zxid,
-		"op", a.prop.Header.Type, "told", a.told)
+		"op", a.prop.Header.Type, "told", a.flushed)
 }

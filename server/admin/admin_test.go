@@ -119,6 +119,7 @@ func (f *fakeServer) EachWatcher(do func(jute.SessionID)) {
 	}
 }
 
+func (f *fakeServer) Rest()                                     {}
 func (f *fakeServer) ResetStats()                               { f.statResets++ }
 func (f *fakeServer) ResetConnections()                         { f.connResets++ }
 func (f *fakeServer) TraceMask() int64                          { return f.mask }

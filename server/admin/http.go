@@ -289,6 +289,7 @@ type callBody call
 
 func (b *callBody) Write(p []byte) (int, error) {
 	c := (*call)(b)
+	defer c.server().Rest()
 	if !c.started && len(c.held)+len(p) <= replyBytesMax {
 		c.held = append(c.held, p...)
 		return len(p), nil

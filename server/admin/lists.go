@@ -103,7 +103,7 @@ func (c *call) sessions(ids []jute.SessionID) {
 
 // paths writes them in order.
 func (c *call) paths(paths []string) {
-	slices.Sort(paths)
+	figures.SortPaths(c.server(), paths)
 	c.array(func() {
 		for _, p := range paths {
 			c.item()

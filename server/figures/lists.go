@@ -6,12 +6,30 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"zk/jute"
 )
 
 // CompareSessions orders ids as they are printed in hex, unsigned.
 func CompareSessions(a, b jute.SessionID) int { return cmp.Compare(uint64(a), uint64(b)) }
+
+// restSteps is a number of comparisons, or of watches looked at, that take some 100 us.
+const restSteps = 2048
+
+// sortInSteps sorts a list of any length, with rests.
+func sortInSteps[T any](s Server, list []T, compare func(a, b T) int) {
+	n := 0
+	slices.SortFunc(list, func(a, b T) int {
+		if n++; n%restSteps == 0 {
+			s.Rest()
+		}
+		return compare(a, b)
+	})
+}
+
+// SortPaths puts paths in order. There may be millions: it rests now and then.
+func SortPaths(s Server, paths []string) { sortInSteps(s, paths, strings.Compare) }
 
 // Watch is a pair of the data watch table.
 type Watch struct {
@@ -23,7 +41,9 @@ type Watch struct {
 func watches(s Server) []Watch {
 	var all []Watch
 	s.EachWatch(func(path string, session jute.SessionID) {
-		all = append(all, Watch{Path: path, Session: session})
+		if all = append(all, Watch{Path: path, Session: session}); len(all)%restSteps == 0 {
+			s.Rest()
+		}
 	})
 	return all
 }
@@ -44,7 +64,7 @@ func WatchesBySession(s Server) []SessionWatches {
 	}
 	all := make([]SessionWatches, 0, len(paths))
 	for _, session := range slices.SortedFunc(maps.Keys(paths), CompareSessions) {
-		slices.Sort(paths[session])
+		SortPaths(s, paths[session])
 		all = append(all, SessionWatches{Session: session, Paths: paths[session]})
 	}
 	return all
@@ -53,7 +73,7 @@ func WatchesBySession(s Server) []SessionWatches {
 // WatchesByPath lists the data watches by path, then session.
 func WatchesByPath(s Server) []Watch {
 	all := watches(s)
-	slices.SortFunc(all, func(a, b Watch) int {
+	sortInSteps(s, all, func(a, b Watch) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), CompareSessions(a.Session, b.Session))
 	})
 	return all

@@ -51,6 +51,9 @@ type Server interface {
 	// EachWatcher calls f for the session of every connection that WatchSummary counts, in any order.
 	EachWatcher(f func(session jute.SessionID))
 
+	// Rest lets others run. Whoever makes a text of any length calls it every 100 us or so.
+	Rest()
+
 	// ResetStats sets back latency, packet counters, response and proposal sizes, and the metrics
 	// when their provider can.
 	ResetStats()

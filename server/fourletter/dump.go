@@ -102,7 +102,7 @@ func (r *reply) ephemerals() {
 		r.hex(int64(id))
 		r.line(":")
 		paths := bySession[id]
-		slices.Sort(paths)
+		figures.SortPaths(r.srv, paths)
 		for _, path := range paths {
 			r.line("\t", path)
 		}

@@ -52,6 +52,7 @@ func (f *fakeServer) Environment() []figures.KeyValue {
 func (f *fakeServer) MonitorHead() []figures.KeyValue    { return f.monitorHead }
 func (f *fakeServer) AppendMonitor(dst []byte) []byte    { return append(dst, f.monitor...) }
 func (f *fakeServer) WatchSummary() figures.WatchSummary { return f.summary }
+func (f *fakeServer) Rest()                              {}
 func (f *fakeServer) ResetStats()                        { f.statResets++ }
 func (f *fakeServer) ResetConnections()                  { f.connReset++ }
 func (f *fakeServer) TraceMask() int64                   { return f.mask }

@@ -124,6 +124,7 @@ func (r *reply) endLine() {
 	r.buf = append(r.buf, '\n')
 	if len(r.buf) >= chunkBytes {
 		_ = r.flush()
+		r.srv.Rest()
 	}
 }
 

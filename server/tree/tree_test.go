@@ -431,8 +431,8 @@ func TestWalks(t *testing.T) {
 				}
 			}
 		}
-		if list.NeedsIndex() {
-			list.Index()
+		for list.NeedsIndex() {
+			list.Index(1 + rng.IntN(4))
 		}
 		for !list.Settle() {
 		}

@@ -38,7 +38,14 @@ type Walk struct {
 
 	seed    maphash.Seed
 	index   map[uint64]int // the piece in which a name is, by its hash; nil without deletions
+	at      place          // how far Index has come
+	indexed bool           // all names are in the index
 	damaged bool           // two names had one hash
+}
+
+// place is one in the list of names.
+type place struct {
+	piece, offset int
 }
 
 // nameChange is a child that came or went.
@@ -101,7 +108,7 @@ func (w *Walk) add(name []byte) {
 	w.names[last] = append(jute.AppendInt32(w.names[last], int32(len(name))), name...)
 	w.bytes += 4 + len(name)
 	w.count++
-	if w.index != nil {
+	if w.indexed {
 		w.note(name, last)
 	}
 }
@@ -117,21 +124,29 @@ func (w *Walk) note(name []byte, piece int) {
 	w.index[h] = piece
 }
 
-// NeedsIndex reports whether children were deleted, so that Index has to be called before Settle.
-func (w *Walk) NeedsIndex() bool { return w.deleted && w.index == nil }
+// NeedsIndex reports whether children were deleted, so that Index has to be called, until it is done, before Settle.
+func (w *Walk) NeedsIndex() bool { return w.deleted && !w.indexed }
 
-// Index makes ready to take names out of the list. It takes time in proportion to the list, and touches
-// nothing but the walk's own, so that it needs no lock.
-func (w *Walk) Index() {
-	w.seed = maphash.MakeSeed()
-	w.index = make(map[uint64]int, w.count)
-	for i, piece := range w.names {
-		for len(piece) > 0 {
-			n := 4 + int(binary.BigEndian.Uint32(piece))
-			w.note(piece[4:n], i)
-			piece = piece[n:]
+// Index makes ready to take names out of the list, up to n of them further at each call, and reports whether it is
+// done. It touches nothing but the walk's own, so that it needs no lock. The map grows as it is filled: one made for
+// a million names would be a step of its own, and a long one.
+func (w *Walk) Index(n int) (done bool) {
+	if w.index == nil {
+		w.seed = maphash.MakeSeed()
+		w.index = map[uint64]int{}
+	}
+	for ; w.at.piece < len(w.names); w.at = (place{w.at.piece + 1, 0}) {
+		for piece := w.names[w.at.piece]; w.at.offset < len(piece); n-- {
+			if n == 0 {
+				return false
+			}
+			from := w.at.offset + 4
+			w.at.offset = from + int(binary.BigEndian.Uint32(piece[w.at.offset:]))
+			w.note(piece[from:w.at.offset], w.at.piece)
 		}
 	}
+	w.indexed = true
+	return true
 }
 
 // Settle works a bounded number of the changes since the walk began into the list, and reports whether
