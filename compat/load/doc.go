@@ -5,7 +5,8 @@
 // clients that don't read what they asked for, several times the load that the server can do, and one
 // client that lists a node of very many children, counts trees and asks operators' words in a loop. Each
 // time a few ordinary clients in a process of their own write and read beside it (probe_test.go), and the load is
-// nice to them. Asserted is: their slowest hundredth of requests stays near what it was before, in the same run; their
+// nice to them. Others like them use a server of their own, and tell what the load costs everybody on the machine.
+// Asserted is: the slowest hundredth of requests stays near what it was before, and is elsewhere, in the same run; their
 // writes get ahead of those of clients that send one behind the other; no session expires; the memory of
 // the process stays within what the settings allow; and afterwards its sessions, watches, connections and
 // file descriptors are back where they were.
