@@ -132,6 +132,10 @@ func (e *electionLoop) act() {
 			if t, ok := e.p.current().(*leaderTerm); ok {
 				t.wavers(a.From)
 			}
+		case election.Looks:
+			if t, ok := e.p.current().(*leaderTerm); ok {
+				t.looks(a.From, a.Vote)
+			}
 		case election.ConfigDiffers:
 			e.p.log.Warn("another server has another configuration", "sid", a.From, "config", a.Theirs, "err", a.Err)
 		}

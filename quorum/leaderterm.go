@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"zk/jute"
+	"zk/quorum/election"
 	"zk/quorum/zab"
 )
 
@@ -49,8 +50,11 @@ type leaderTerm struct {
 	snaps, diffs        atomic.Int64 // syncs under way
 }
 
-// termEnd is the core's reason to end a term.
-type termEnd struct{ reason string }
+// termEnd is the core's reason to end a term, and the epoch that this server promises itself to then; 0 for none.
+type termEnd struct {
+	reason  string
+	promise int64
+}
 
 func (e *termEnd) Error() string { return e.reason }
 
@@ -191,8 +195,10 @@ func (t *leaderTerm) act(deliver []zab.Action) []zab.Action {
 		case zab.Close:
 			t.p.log.Warn("learner refused", "sid", a.SID, "reason", a.Reason)
 			t.hangUp(a.Link)
+		case zab.Refused:
+			t.p.log.Warn("voter can't follow: it has promised itself to a later epoch", "sid", a.SID, "accepted_epoch", a.Epoch, "reason", a.Reason)
 		case zab.GiveUp:
-			t.stop(&termEnd{a.Reason})
+			t.stop(&termEnd{a.Reason, a.Epoch})
 		case zab.Established:
 			epoch := a.Epoch
 			t.p.election.setPeerEpoch(epoch)
@@ -249,6 +255,14 @@ func (t *leaderTerm) wavers(sid jute.ServerID) {
 	if t.core.Disloyal(sid) && t.p.d.Hooks.Disloyal != nil {
 		t.p.d.Hooks.Disloyal()
 	}
+	t.act(nil)
+}
+
+// looks is told that a voter looks for a leader.
+func (t *leaderTerm) looks(sid jute.ServerID, v election.Vote) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.core.Looks(sid, v.Zxid, v.PeerEpoch)
 	t.act(nil)
 }
 

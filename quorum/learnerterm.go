@@ -312,7 +312,7 @@ func (t *learnerTerm) act() {
 			if a.WantSnapshot {
 				t.p.wantSnapshot.Store(true)
 			}
-			t.stop(&termEnd{a.Reason})
+			t.stop(&termEnd{reason: a.Reason})
 		case zab.SaveAcceptedEpoch, zab.Truncate, zab.LoadSnapshot, zab.ApplySnapshot, zab.Adopt:
 			t.todo = append(t.todo, *a)
 		default:

@@ -135,6 +135,10 @@ func (p *Peer) run(ctx context.Context) {
 		if ctx.Err() == nil {
 			p.log.Warn("term ended", "role", t.Role(), "sid", t.Leader(), "epoch", t.Epoch(), "reason", err)
 		}
+		if err := p.promise(err); err != nil {
+			_ = p.fatal(err)
+			return
+		}
 		if time.Since(began) < p.o.ConnectDelay {
 			sleep(ctx, p.o.ConnectDelay) // what has failed at once would do so again
 		}
@@ -142,6 +146,22 @@ func (p *Peer) run(ctx context.Context) {
 			sleepBelow(ctx, p.o.ObserverElectionDelay)
 		}
 	}
+}
+
+// promise makes the epoch durable to which this server promises itself with the end of a term, if it does. Nothing of
+// the term is on its way into the log any more.
+func (p *Peer) promise(ended error) error {
+	var end *termEnd
+	if !errors.As(ended, &end) || end.promise <= p.d.Log.AcceptedEpoch() {
+		return nil
+	}
+	if err := p.d.Log.Drain(); err != nil {
+		return fmt.Errorf("quorum: drain the log: %w", err)
+	}
+	if err := p.d.Log.SetAcceptedEpoch(end.promise); err != nil {
+		return fmt.Errorf("quorum: promise epoch %d: %w", end.promise, err)
+	}
+	return nil
 }
 
 // elect looks for a leader, when there is room; it gives the room it has found. The log is durable up to its end

@@ -56,6 +56,8 @@ func (w *network) gather(id jute.ServerID) {
 			fmt.Fprintf(w.trace, "%v has lost its memory: %v says %s\n", id, a.From, a.Vote)
 		case Wavers:
 			fmt.Fprintf(w.trace, "%v hears that %v looks again, which voted for it\n", id, a.From)
+		case Looks:
+			fmt.Fprintf(w.trace, "%v hears that %v looks for a leader, with zxid %v epoch %d\n", id, a.From, a.Vote.Zxid, a.Vote.PeerEpoch)
 		case ConfigDiffers:
 			text := "unreadable"
 			if a.Err == nil {

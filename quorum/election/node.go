@@ -41,7 +41,7 @@ type Options struct {
 	MinInterval, MaxInterval time.Duration
 }
 
-// Action is what a Node wants done: a Send, a Decided, a LostMemory, a Wavers or a ConfigDiffers.
+// Action is what a Node wants done: a Send, a Decided, a LostMemory, a Wavers, a Looks or a ConfigDiffers.
 type Action interface{ action() }
 
 // Send is a notification for another server. The newest to a server replaces one that is still waiting, and
@@ -67,6 +67,12 @@ type LostMemory struct {
 // Wavers tells that a server whose vote has made this one the leader looks for a leader again.
 type Wavers struct{ From jute.ServerID }
 
+// Looks tells a leader that a voter looks for a leader and votes for itself: From has the history that Vote says.
+type Looks struct {
+	From jute.ServerID
+	Vote Vote
+}
+
 // ConfigDiffers tells, once for each voter and election, that a voter has another config than this server:
 // other servers, a newer version, or one that can't be read, and then Err says why. It is for the log.
 type ConfigDiffers struct {
@@ -79,6 +85,7 @@ func (Send) action()          {}
 func (Decided) action()       {}
 func (LostMemory) action()    {}
 func (Wavers) action()        {}
+func (Looks) action()         {}
 func (ConfigDiffers) action() {}
 
 // Node is one server's part in elections.

@@ -44,6 +44,9 @@ func (n *Node) Receive(now time.Duration, from jute.ServerID, m *Notification) {
 		if b, ok := n.received[from]; ok && n.state == Leading && b.vote.Leader == n.o.Me {
 			n.actions = append(n.actions, Wavers{from})
 		}
+		if n.state == Leading && m.Vote.Leader == from {
+			n.actions = append(n.actions, Looks{from, m.Vote})
+		}
 	}
 }
 

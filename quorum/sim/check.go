@@ -19,6 +19,7 @@ type checker struct {
 	adopted     map[uint32]uint64       // epoch: servers that have acknowledged its NEWLEADER
 	tails       map[uint32]jute.Zxid    // epoch: the history its leader brought along
 	syncs       map[int32]jute.Zxid     // sync request: what was proposed when the leader had it
+	ended       map[int64]int           // epoch that a voter has promised itself to: terms that have ended for its sake
 	violation   string
 	epochs      int // terms that were established
 	lastLeader  int
@@ -36,7 +37,7 @@ type proposal struct {
 
 func newChecker(w *world) *checker {
 	c := &checker{w: w, proposals: make(map[jute.Zxid]*proposal), established: make(map[uint32]int), tails: make(map[uint32]jute.Zxid),
-		adopted: make(map[uint32]uint64), syncs: make(map[int32]jute.Zxid), lastLeader: -1}
+		adopted: make(map[uint32]uint64), syncs: make(map[int32]jute.Zxid), ended: make(map[int64]int), lastLeader: -1}
 	c.proposals[0] = &proposal{held: ^uint64(0)} // the empty tree
 	return c
 }
@@ -301,6 +302,16 @@ func (c *checker) dropped(s *server, entries []entry) {
 func (c *checker) promises(s *server, epoch int64) {
 	if old := s.disk.live.acceptedEpoch; epoch <= old {
 		c.fail("%v promises itself to epoch %d, it has done so to %d", s, epoch, old)
+	}
+}
+
+// gaveWay is a term that has ended for the sake of a voter which has promised itself to an epoch, as the leader has then,
+// too. No more terms end for one epoch than there are voters whom the next leader need not ask: fewer than half. A disk
+// that is lost takes its promise with it.
+func (c *checker) gaveWay(s *server, epoch int64) {
+	c.ended[epoch]++
+	if n := c.ended[epoch]; c.w.groups == nil && c.w.stats.Faults[faultWipe] == 0 && n > max(1, (c.w.voters-1)/2) {
+		c.fail("%v gives way to a promise to epoch %d: %d terms have done so in an ensemble of %d voters", s, epoch, n, c.w.voters)
 	}
 }
 

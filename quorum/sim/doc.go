@@ -30,7 +30,8 @@
 // stand still and go on. Disks lack room for a while, and their server stays out. The network splits in two, with and
 // without a bridge between, once or flapping; one server is cut off, from all or in one direction. Connections end
 // with what is on its way; blocked data comes late. Election messages come twice and late. Logs are purged, so that
-// SNAP is needed. In some runs elections end with any result at all: whom they choose must be a matter of speed only.
+// SNAP is needed. Servers are chosen leader and die before they tell anybody the epoch that they have saved. In some
+// runs elections end with any result at all: whom they choose must be a matter of speed only.
 //
 // A message is never lost alone, overtaken or changed: connections are TCP.
 //
@@ -49,7 +50,8 @@
 //	serving           begins with all of the history that the leader brought along; the answer to a sync
 //	                  comes behind all that was proposed before it
 //	liveness          when the faults end, one leader comes, everybody serves, every client gets an answer,
-//	                  and all logs and trees become equal, within a bounded time
+//	                  and all logs and trees become equal, within a bounded time; terms that end for the sake of a
+//	                  voter's promise (zab.Leader) are few for each epoch
 //
 // # Servers of Java
 //
@@ -66,6 +68,8 @@
 //	      one what that has acknowledged; so ACKs of Java's learners count up to then only, and they are not told to
 //	      cut what is committed (javaLeader.cut). With learners of ours the leader does all of it
 //	2354  a crash before currentEpoch stops their start; so they are started with the epoch of their last transaction
+//
+// A leader of Java leaves a server out that has promised itself to a later epoch: its operator restarts it.
 //
 // Their disks are as sound as ours: what Java does not sync is another matter.
 //
@@ -102,4 +106,6 @@
 //     anything. Without the promise in this rule an ensemble could hang at its very first start; without the
 //     mark a wiped server that crashes behind Adopt would be taken for a whole one. (Both found here.)
 //  13. A server without room withdraws its vote, then ends its term; it looks for a leader when it has room.
+//  14. A leader's core is told of those who look for a leader. The epoch of its GiveUp is durable before this server
+//     looks for one.
 package sim

@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // fault is a kind of bad luck.
 type fault int
@@ -24,12 +27,13 @@ const (
 	faultWipe                     // a server loses its disk
 	faultNoRoom                   // a server's disks lack room for a while: it stays out of its ensemble
 	faultPurge                    // not a fault: a log drops its old end, so that SNAP is needed
+	faultPromises                 // a server is chosen leader and dies before it tells anybody its epoch; see promises
 	faults                        // how many
 )
 
 func (f fault) String() string {
 	return [...]string{"kill", "power cut", "kill all", "persist point", "stop", "split", "isolate", "one-way", "bridge", "flap",
-		"cut", "election cut", "slow node", "slow disk", "failed sync", "wipe", "no room", "purge"}[f]
+		"cut", "election cut", "slow node", "slow disk", "failed sync", "wipe", "no room", "purge", "promises"}[f]
 }
 
 // faultPlan decides which kinds a run has and how often: each run is about some kinds more than others.
@@ -44,7 +48,7 @@ type faultPlan struct {
 
 func newFaultPlan(w *world) *faultPlan {
 	f := &faultPlan{w: w, onNodes: 0.3 + 0.4*w.rng.Float64()}
-	for k := range faults {
+	for k := range faultPromises {
 		if w.chance(0.55) {
 			f.kinds = append(f.kinds, k)
 		}
@@ -62,6 +66,31 @@ func (f *faultPlan) begin() {
 			f.begin()
 		}
 	})
+}
+
+// promises has voters be chosen leader and die with the epoch saved, some times in a row, in a fifth of the runs: what is
+// left of that is a promise to a late epoch that nobody knows of. By itself it comes to that, and then to a leader of
+// an earlier epoch, once in some ten thousand runs. It draws nothing from the run's own numbers, so that the other runs are
+// what they were without it.
+func (f *faultPlan) promises(o Options) {
+	w := f.w
+	if o.Mutant != MutantLookingUntold && (o.Mutant != NoMutant || o.Seed%5 != 2) {
+		return
+	}
+	rng := rand.New(rand.NewPCG(o.Seed, 147))
+	for range 1 + rng.IntN(3) {
+		s := w.servers[rng.IntN(w.voters)]
+		times := 1 + rng.Int64N(4)
+		w.after(time.Duration(rng.Int64N(int64(w.length))), nil, func() {
+			p := s.proc
+			if m := &s.disk.live; p == nil || p.aside || m.lost || m.lastLogged() == 0 {
+				return
+			}
+			p.crash(crashPower, "chosen leader, with its epoch saved")
+			s.disk.durable.acceptedEpoch += times
+			w.stats.Faults[faultPromises]++
+		})
+	}
 }
 
 // target is a server, the one that leads more often than others; nil when the chosen one is down.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"zk/jute"
+	"zk/quorum/election"
 	"zk/quorum/zab"
 )
 
@@ -208,7 +209,24 @@ func (l *leaderTerm) do(a *zab.Action) {
 			link.end(false)
 		}
 	case zab.GiveUp:
-		p.look()
+		if epoch := a.Epoch; epoch > p.server.disk.live.acceptedEpoch {
+			// Rule: that is durable before this server looks for a leader.
+			p.put(write{
+				kind: pointAcceptedEpoch, do: func(m *image) { m.acceptedEpoch = epoch },
+				mark: func() { p.world.check.gaveWay(p.server, epoch) },
+			})
+		}
+		if !p.dead {
+			p.look()
+		}
+	}
+}
+
+// looks tells the core that a voter looks for a leader; Java's wants to know nothing of it.
+func (l *leaderTerm) looks(sid jute.ServerID, v election.Vote) {
+	if core, ok := l.core.(*zab.Leader); ok {
+		core.Looks(sid, v.Zxid, v.PeerEpoch)
+		l.run()
 	}
 }
 

@@ -27,6 +27,7 @@ const (
 	MutantRoomLeads                // goes on leading without room
 	MutantRoomVotes                // looks for a leader without room
 	MutantRoomAnswers              // answers those who do, with its last vote
+	MutantLookingUntold            // a leader is not told who looks for one
 	mutants                        // how many
 )
 
@@ -37,6 +38,6 @@ func (m Mutant) String() string {
 		"none", "votes with applied", "acknowledges early", "epoch before the transactions", "epoch alone",
 		"SNAP acknowledged early", "tail applied at a start", "applied before durable", "log outlives the term", "TRUNC forgotten",
 		"wiped disk votes", "wiped disk acknowledges", "wipe not marked", "promise does not count", "promise forgotten", "commits alone", "hole in a DIFF", "tail forgotten",
-		"disk error ignored", "leads without room", "votes without room", "answers without room",
+		"disk error ignored", "leads without room", "votes without room", "answers without room", "looking not told",
 	}[m]
 }

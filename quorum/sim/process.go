@@ -272,6 +272,10 @@ func (p *process) elect() {
 				w.trace(p.server, "election: memory lost: %v votes for %v", a.From, a.Vote)
 			}
 			p.wiped()
+		case election.Looks:
+			if p.leader != nil && !p.mutated(MutantLookingUntold) {
+				p.leader.looks(a.From, a.Vote)
+			}
 		case election.Send:
 			w.check.takesPart(p.server, "answers in an election")
 			if v := a.Notification.Vote; v.Leader == p.server.sid {

@@ -28,7 +28,8 @@ const (
 	// Learner: PING (to be answered), SYNC, REVALIDATE. The slices in it are the caller's of Received.
 	Deliver
 	// GiveUp: the term is over, for Reason. The core does nothing any more. Learner: WantSnapshot asks to
-	// set LearnerOptions.WantSnapshot in the next term.
+	// set LearnerOptions.WantSnapshot in the next term. Leader: an Epoch that is not 0 is to be made durable as
+	// acceptedEpoch when nothing of the term is under way any more, before this server looks for a leader.
 	GiveUp
 
 	// Leader only:
@@ -44,6 +45,9 @@ const (
 	Synced
 	// Close: hang up Link; Reason says why.
 	Close
+	// Refused: SID, a voter, can't follow: it has promised itself to Epoch, which is later than the term's. Reason says
+	// what comes of that. It is for the log, and told once for each reason.
+	Refused
 
 	// Learner only. After SaveAcceptedEpoch, Truncate, LoadSnapshot and Adopt no packet may be received
 	// until the answer is given:
@@ -67,7 +71,7 @@ const (
 var kindNames = [...]string{
 	SaveAcceptedEpoch: "SaveAcceptedEpoch", Send: "Send", Apply: "Apply", Established: "Established", Deliver: "Deliver",
 	GiveUp: "GiveUp", SaveCurrentEpoch: "SaveCurrentEpoch", StartSync: "StartSync", Commit: "Commit", Synced: "Synced",
-	Close: "Close", Truncate: "Truncate", LoadSnapshot: "LoadSnapshot", Append: "Append", ApplySnapshot: "ApplySnapshot",
+	Close: "Close", Refused: "Refused", Truncate: "Truncate", LoadSnapshot: "LoadSnapshot", Append: "Append", ApplySnapshot: "ApplySnapshot",
 	Adopt: "Adopt",
 }
 
@@ -116,7 +120,12 @@ func (a *Action) String() string {
 		}
 	case Synced:
 		fmt.Fprintf(&b, " tag=%v", a.Tag)
+	case Refused:
+		fmt.Fprintf(&b, " sid=%d epoch=%d: %s", a.SID, a.Epoch, a.Reason)
 	case Close, GiveUp:
+		if a.Epoch != 0 {
+			fmt.Fprintf(&b, " epoch=%d", a.Epoch)
+		}
 		b.WriteString(": " + a.Reason)
 		if a.WantSnapshot {
 			b.WriteString(" (wants a snapshot)")

@@ -190,6 +190,7 @@ func (e *env) connect(link Link) {
 //	from 1 ACKEPOCH 1:3 current=1
 //	from 1 ACK 2:0                       any other type likewise, data=hex words for its data
 //	saved, started, exhausted
+//	looks 2 1:3 current=1                a voter (its sid) looks for a leader and votes for itself
 //	propose 2:1 data=                    the pipeline proposes
 //	logged 2:1                           the own log is durable up to there
 //	ltick 2                              half ticks
@@ -219,6 +220,8 @@ func (e *env) leaderCommand(name string, a *args) bool {
 		e.leader.Saved()
 	case "started":
 		e.leader.Started()
+	case "looks":
+		e.leader.Looks(jute.ServerID(link), zxid(a.words[1]), a.number("current", 0))
 	case "exhausted":
 		e.leader.Exhausted()
 	case "propose":

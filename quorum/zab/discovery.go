@@ -51,7 +51,8 @@ func (l *Leader) learnerInfo(p *peer, q *jute.QuorumPacket) {
 		l.epoch = max(l.epoch, p.accepted+1)
 		l.discover()
 	} else if l.phase != savingAccepted {
-		l.announce(p)
+		l.announce(p) // one with a later promise hangs up on that, and can tell its operator why
+		l.promised(p)
 	}
 }
 

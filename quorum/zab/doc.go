@@ -9,7 +9,7 @@
 //
 // # The three parts
 //
-// Leader (leader.go, discovery.go, sync.go, broadcast.go, liveness.go): negotiates the epoch, decides how each
+// Leader (leader.go, discovery.go, sync.go, broadcast.go, liveness.go, outsider.go): negotiates the epoch, decides how each
 // learner gets the leader's history, counts acknowledgements, says what is committed.
 //
 // Learner (learner.go, catchup.go, follow.go): follower or observer; receives history and proposals, says when
@@ -61,6 +61,8 @@
 //     on disk again some time after UPTODATE; a write that was committed by its earlier ACK meanwhile is lost with the
 //     leader.
 //   - A COMMIT out of order ends the link, not the process.
+//   - A leader whose epoch is lower than a voter has promised itself to ends its term for that voter's sake, some time
+//     after it has come (see outsider). Java's leaves it out until there is another election.
 //
 // The rules come from Leader, LearnerHandler, Learner, Follower, Observer (Apache ZooKeeper 3.9.5), from the
 // Zab paper, and from the reference on the quorum protocol, sections 2 to 4, 6 and 7.

@@ -60,6 +60,8 @@ type Leader struct {
 
 	// answered are the servers whose ACKEPOCH counted, on whichever link.
 	answered map[jute.ServerID]bool
+	// outside are the voters that look for a leader, or have promised themselves to a later epoch than this.
+	outside map[jute.ServerID]*outsider
 
 	// marks: Committed is 0 until the term is established. logged is the own ack, applied the last Apply.
 	marks           Marks
@@ -86,6 +88,7 @@ func NewLeader(o LeaderOptions) *Leader {
 	l := &Leader{
 		o: o, epoch: o.AcceptedEpoch + 1, tail: o.History.LastLogged(),
 		byLink: make(map[Link]*peer), answered: make(map[jute.ServerID]bool),
+		outside: make(map[jute.ServerID]*outsider),
 	}
 	l.marks.Proposed, l.logged = l.tail, l.tail
 	l.reached = l.reachedBy
@@ -196,13 +199,16 @@ func (l *Leader) Exhausted() {
 }
 
 // giveUp ends the term.
-func (l *Leader) giveUp(reason string) {
+func (l *Leader) giveUp(reason string) { l.giveUpPromising(0, reason) }
+
+// giveUpPromising ends the term, and has this server promise itself to an epoch, if that is not 0.
+func (l *Leader) giveUpPromising(epoch int64, reason string) {
 	if l.phase == over {
 		return
 	}
 	l.phase = over
 	a := l.add()
-	a.Kind, a.Reason = GiveUp, reason
+	a.Kind, a.Epoch, a.Reason = GiveUp, epoch, reason
 }
 
 // send queues a control packet behind everything committed so far. What is proposed doesn't matter: later
