@@ -9,6 +9,7 @@
 //	tree_test.go      every kind of znode, and the comparison of trees
 //	mixed_test.go     the compositions of voters and their phases
 //	observer_test.go  an observer of the other kind
+//	promise_test.go   a voter of Java that has promised itself to a later epoch than its leader's
 //	room_test.go      a server of ours whose disk lacks room for a while
 //	soak_test.go      the long form: random compositions, to which random things happen (make soak SOAK=mixed)
 //
