@@ -21,7 +21,7 @@ func (e *ensemble) outside(change func(*memLog)) (leader, voter *node, began tim
 }
 
 // TestOutsider: a voter that was chosen leader, saved its epoch and died before it told anybody is back among the others
-// when initLimit is over, whatever the number of voters; clients are without a leader for one election.
+// when initLimit is over, whatever the number of voters. Clients are without a leader for one election.
 func TestOutsider(t *testing.T) {
 	for _, voters := range []int{3, 5} {
 		bubble(t, voters, 0, func(e *ensemble) {
@@ -41,14 +41,35 @@ func TestOutsider(t *testing.T) {
 			if epoch := next.peer.Status().Epoch; epoch < 7 || epoch > 8 {
 				t.Errorf("%d voters: the next epoch is %d", voters, epoch)
 			}
-			if accepted := leader.log.AcceptedEpoch(); accepted < 7 {
-				t.Errorf("%d voters: the old leader has promised itself to epoch %d", voters, accepted)
-			}
 			voter.mustWrite(3, 10)
 			e.same(30)
 			log.want(t, "a later epoch must begin")
 		})
 	}
+}
+
+// TestOutsiderGone: the voter for whose sake a term has ended is down again before the next leader asks. The server that led has
+// its promise on disk, and the voter can follow when it comes back.
+func TestOutsiderGone(t *testing.T) {
+	bubble(t, 3, 0, func(e *ensemble) {
+		leader, voter, _ := e.outside(func(l *memLog) { l.accepted = 7 })
+		e.wait("the term to end", func() bool { return leader.peer.Status().Role == Looking })
+		voter.kill()
+		if accepted := leader.log.AcceptedEpoch(); accepted != 7 {
+			t.Errorf("the server that led has promised itself to epoch %d", accepted)
+		}
+		leader.kill()
+		leader.start()
+		if epoch := e.leader().peer.Status().Epoch; epoch != 8 {
+			t.Errorf("the next epoch is %d", epoch)
+		}
+		voter.start()
+		began := time.Now()
+		e.leader()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the voter was back after %v", took)
+		}
+	})
 }
 
 // TestOutsiderOfAnother: a voter whose history would win an election, as that of another ensemble might, stays out.
