@@ -46,7 +46,7 @@ const (
 	// Close: hang up Link; Reason says why.
 	Close
 	// Refused: SID, a voter, can't follow: it has promised itself to Epoch, which is later than the term's. Reason says
-	// what comes of that. It is for the log, and told once for each reason.
+	// what comes of that. It is for the log, and not told again until there is another reason.
 	Refused
 
 	// Learner only. After SaveAcceptedEpoch, Truncate, LoadSnapshot and Adopt no packet may be received
