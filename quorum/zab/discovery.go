@@ -11,6 +11,11 @@ import (
 // epochMax is the last epoch there can be: Java keeps epochs in an int.
 const epochMax = math.MaxInt32
 
+// leapMax is how much later than the leader's own promise a learner's may be for the leader to hear it: more terms than
+// ever began without this server and came to nothing. Java hears any, so that one forged packet uses up all epochs but
+// the last, and nobody leads after that.
+const leapMax = 1 << 20
+
 // learnerInfo takes FOLLOWERINFO or OBSERVERINFO. (Java: LearnerHandler.run, Leader.getEpochToPropose)
 func (l *Leader) learnerInfo(p *peer, q *jute.QuorumPacket) {
 	if q.Type != jute.PacketFollowerInfo && q.Type != jute.PacketObserverInfo {
@@ -37,6 +42,10 @@ func (l *Leader) learnerInfo(p *peer, q *jute.QuorumPacket) {
 		return
 	case q.Zxid.Epoch() >= epochMax:
 		l.drop(p, fmt.Sprintf("no epoch is left after 0x%x", q.Zxid.Epoch()))
+		return
+	case l.phase == discovering && int64(q.Zxid.Epoch()) > l.o.AcceptedEpoch+leapMax:
+		l.drop(p, fmt.Sprintf("server %d has promised itself to epoch %d, this server to %d: a leap of more than %d is not believed",
+			p.sid, q.Zxid.Epoch(), l.o.AcceptedEpoch, leapMax))
 		return
 	case info.ConfigVersion > l.o.Quorums.Current.Version():
 		l.drop(p, fmt.Sprintf("its configuration, version 0x%x, is later than this server's, 0x%x", info.ConfigVersion, l.o.Quorums.Current.Version()))

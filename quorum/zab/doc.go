@@ -63,6 +63,7 @@
 //   - A COMMIT out of order ends the link, not the process.
 //   - A leader whose epoch is lower than a voter has promised itself to ends its term for that voter's sake, some time
 //     after it has come (see outsider). Java's leaves it out until there is another election.
+//   - A learner whose promise is later than the leader's own by a million epochs is hung up on (see leapMax).
 //
 // The rules come from Leader, LearnerHandler, Learner, Follower, Observer (Apache ZooKeeper 3.9.5), from the
 // Zab paper, and from the reference on the quorum protocol, sections 2 to 4, 6 and 7.
