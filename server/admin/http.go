@@ -289,7 +289,6 @@ type callBody call
 
 func (b *callBody) Write(p []byte) (int, error) {
 	c := (*call)(b)
-	defer c.server().Rest()
 	if !c.started && len(c.held)+len(p) <= replyBytesMax {
 		c.held = append(c.held, p...)
 		return len(p), nil
@@ -303,6 +302,7 @@ func (b *callBody) Write(p []byte) (int, error) {
 		}
 		c.held = nil
 	}
+	c.server().Rest() // only long lists come here
 	return len(p), c.send(p)
 }
 
