@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -20,12 +21,17 @@ type flight struct {
 
 // pipeline carries entries from Append to onDurable.
 //
-// There are two ways to Pebble. When nothing is queued and nothing in flight, the owner hands its entry
-// over itself inside Append: a lone writer then waits for a plain write and fdatasync and is spared the
-// wake-up of the appender. Otherwise the entry is queued, and the appender takes all that has gathered
-// while a flight was not free; the busier the disk, the larger the writes. (Measured on a disk that takes no
-// time, 1 KiB entries: the short way makes 1 in flight 8 us in place of 10, 16 in flight 3.9 in place of 6.2,
-// 1024 in flight 3.3 in place of 4.9. On a real one the fdatasync is all that counts at 1 in flight.)
+// There are two ways to Pebble. When entries come one by one, the last flight was one entry and is down, the
+// owner hands its entry over itself inside Append: a lone writer then waits for a plain write and fdatasync and
+// is spared the wake-up of the appender (8 us in place of 10 on a disk that takes no time). Otherwise the entry
+// is queued, and the appender takes all that has gathered while a flight was not free; the busier the disk, the
+// larger the writes.
+//
+// The processor time of a sync is that of many entries, so none is begun for the first of several. Clients whose
+// writes went together are answered together and come back together: the appender, once woken, lets whoever can
+// run go first, and a flight is free again when those that it has carried are answered. (When the first of them
+// had a sync to itself, that was a third of all syncs at 64 connections. Without it, sets and creates of 1 KiB at
+// 64 connections: 4 to 13 % less processor time on one server, 9 to 11 % on three; at 16 connections 11 and 9 %.)
 type pipeline struct {
 	log *Log
 
@@ -38,6 +44,7 @@ type pipeline struct {
 	held     int       // bytes taken and not given back; guarded by mu
 	waiting  bool      // the owner waits for room; guarded by mu
 	idle     bool      // the appender waits for work; guarded by mu
+	single   bool      // entries come one by one: the last flight was one; guarded by mu
 	applying bool      // someone is in hand; guarded by mu
 	stopping bool      // guarded by mu
 	started  bool      // guarded by mu
@@ -92,7 +99,7 @@ func (p *pipeline) append(e Entry) error {
 	}
 	p.last = e.Zxid
 	p.held += len(e.Bytes)
-	if p.started && !p.log.o.PlainCommit && !p.applying && p.head == len(p.queue) && len(p.free) == flightsMax {
+	if p.started && !p.log.o.PlainCommit && !p.applying && p.single && p.head == len(p.queue) && len(p.free) == flightsMax {
 		f := p.takeFlight()
 		f.entries = append(f.entries, e)
 		f.bytes = len(e.Bytes)
@@ -155,11 +162,7 @@ func (p *pipeline) takeFlight() *flight {
 func (p *pipeline) appendLoop() {
 	for {
 		p.mu.Lock()
-		for !p.runnable() {
-			p.idle = true
-			p.work.Wait()
-		}
-		p.idle = false
+		p.await()
 		if p.log.fail.failed.Load() {
 			p.mu.Unlock()
 			return
@@ -179,6 +182,23 @@ func (p *pipeline) appendLoop() {
 		p.mu.Lock()
 		p.applying = false
 		p.mu.Unlock()
+	}
+}
+
+// await returns when the appender may go on; mu is held.
+func (p *pipeline) await() {
+	for {
+		for !p.runnable() {
+			p.idle = true
+			p.work.Wait()
+		}
+		if !p.idle {
+			return
+		}
+		p.idle = false
+		p.mu.Unlock()
+		runtime.Gosched() // those that come together with the first
+		p.mu.Lock()
 	}
 }
 
@@ -297,32 +317,41 @@ func (p *pipeline) land(f *flight, before *time.Time) {
 		l.o.OnSync(now.Sub(start), len(f.entries), f.bytes)
 		*before = now
 	}
-	// The disk must not idle while the callee applies: the flight goes back first, its entries are
-	// swapped out for it.
-	f.batch.Reset()
 	entries, bytes := f.entries, f.bytes
-	f.entries, f.bytes = nil, 0
-	p.mu.Lock()
-	p.free = append(p.free, f)
-	wake := p.idle && p.runnable()
-	p.mu.Unlock()
-	if wake {
-		p.work.Signal()
+	single := len(entries) == 1
+	if single { // the next may be here before the callee is done, and shall find nothing in flight
+		p.giveBack(f, single)
 	}
-
 	if p.onDurable != nil {
 		p.onDurable(entries)
+	}
+	if !single {
+		p.giveBack(f, single)
 	}
 	clear(entries)
 
 	p.mu.Lock()
 	p.spare = append(p.spare, entries[:0])
 	p.held -= bytes
-	wake = p.waiting
+	wake := p.waiting
 	p.waiting = false
 	p.mu.Unlock()
 	if wake {
 		p.room.Signal()
+	}
+}
+
+// giveBack makes a flight free; its entries are not its any more.
+func (p *pipeline) giveBack(f *flight, single bool) {
+	f.batch.Reset()
+	f.entries, f.bytes = nil, 0
+	p.mu.Lock()
+	p.free = append(p.free, f)
+	p.single = single
+	wake := p.idle && p.runnable()
+	p.mu.Unlock()
+	if wake {
+		p.work.Signal()
 	}
 }
 

@@ -196,8 +196,12 @@ func TestTornTail(t *testing.T) {
 // After a clean close even the last entry is proven.
 func TestFlippedByteAfterClose(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
-	l, _ := openTestLog(t, vfs.Default, LogOptions{Dir: dir})
-	appendRange(t, l, 1, 10, 1000)
+	l, a := openTestLog(t, vfs.Default, LogOptions{Dir: dir})
+	appendRange(t, l, 1, 5, 1000)
+	if err := a.wait(5); err != nil { // the rest is another record of the file
+		t.Fatal(err)
+	}
+	appendRange(t, l, 6, 10, 1000)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}

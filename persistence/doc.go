@@ -50,7 +50,7 @@
 // # One write
 //
 //	owner: Append -> queue (bounded) -> appender: one batch, ApplyNoSyncWait -> up to 8 in flight
-//	                    \-- nothing in flight: the owner hands it to Pebble itself, no wake-up --/
+//	                    \-- one by one: the owner hands it to Pebble itself, no wake-up --/
 //	syncer: SyncWait in order -> LastLogged moves -> onDurable(entries), in zxid order
 //
 // A failed write or sync is final. It is seen where it happens, at the file (walFS), reported once

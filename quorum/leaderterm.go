@@ -48,6 +48,7 @@ type leaderTerm struct {
 	epoch               atomic.Int64
 	since               atomic.Int64 // when it was established, Unix milliseconds; 0 before
 	snaps, diffs        atomic.Int64 // syncs under way
+	bursts              bursts
 }
 
 // termEnd is the core's reason to end a term, and the epoch that this server promises itself to then; 0 for none.
@@ -275,6 +276,7 @@ func (t *leaderTerm) durable(z jute.Zxid) {
 	t.core.Logged(z)
 	t.act(nil)
 	before := jute.Zxid(t.logged.Swap(int64(z)))
+	t.bursts.logged(before, z)
 	t.ages.tell(t.p.d.Hooks.Ages.Logged, before, z)
 	t.acked(t.p.o.Me, before, z)
 	for _, l := range t.list {

@@ -55,12 +55,15 @@ func (s *sendBuffer) forward(p *jute.QuorumPacket) error {
 }
 
 // take waits for something to send, and exchanges the buffer for an empty one; nil when it is over. It tells how many
-// requests there are.
-func (s *sendBuffer) take(empty []byte) (full []byte, requests int) {
+// requests there are. When it has waited it calls gather before it looks what there is.
+func (s *sendBuffer) take(empty []byte, gather func()) (full []byte, requests int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.buf) == 0 && !s.closed {
 		s.more.Wait()
+		s.mu.Unlock()
+		gather()
+		s.mu.Lock()
 	}
 	if s.closed {
 		return nil, 0
@@ -88,7 +91,7 @@ func (t *learnerTerm) write() {
 	var sent []byte
 	var requests int
 	for {
-		sent, requests = t.out.take(sent)
+		sent, requests = t.out.take(sent, t.bursts.gather)
 		if sent == nil {
 			return
 		}

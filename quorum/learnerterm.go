@@ -53,6 +53,8 @@ type learnerTerm struct {
 	epoch atomic.Int64
 	since atomic.Int64 // when it was established, Unix milliseconds; 0 before
 
+	bursts bursts
+
 	// Owned by the reader.
 	stream   *bufio.Reader
 	todo     []zab.Action
@@ -493,8 +495,9 @@ func (t *learnerTerm) durable(z jute.Zxid) {
 	defer t.mu.Unlock()
 	t.core.Logged(z)
 	t.act()
+	t.bursts.logged(t.logged, z)
 	if t.role == Following {
 		t.ages.tell(t.p.d.Hooks.Ages.Logged, t.logged, z)
-		t.logged = z
 	}
+	t.logged = z
 }

@@ -249,6 +249,7 @@ func (l *leaderLink) wait() {
 		return
 	}
 	<-m.wake
+	l.t.bursts.gather()
 }
 
 // sendSnapshot streams the tree.
