@@ -19,6 +19,7 @@ type sendBuffer struct {
 	buf    []byte    // guarded by mu
 	n      int       // requests in buf; guarded by mu
 	closed bool      // guarded by mu
+	bursts bursts
 }
 
 func (s *sendBuffer) init() { s.more.L, s.room.L = &s.mu, &s.mu }
@@ -55,14 +56,14 @@ func (s *sendBuffer) forward(p *jute.QuorumPacket) error {
 }
 
 // take waits for something to send, and exchanges the buffer for an empty one; nil when it is over. It tells how many
-// requests there are. When it has waited it calls gather before it looks what there is.
-func (s *sendBuffer) take(empty []byte, gather func()) (full []byte, requests int) {
+// requests there are.
+func (s *sendBuffer) take(empty []byte) (full []byte, requests int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.buf) == 0 && !s.closed {
 		s.more.Wait()
 		s.mu.Unlock()
-		gather()
+		s.bursts.gather()
 		s.mu.Lock()
 	}
 	if s.closed {
@@ -91,7 +92,7 @@ func (t *learnerTerm) write() {
 	var sent []byte
 	var requests int
 	for {
-		sent, requests = t.out.take(sent, t.bursts.gather)
+		sent, requests = t.out.take(sent)
 		if sent == nil {
 			return
 		}

@@ -53,8 +53,6 @@ type learnerTerm struct {
 	epoch atomic.Int64
 	since atomic.Int64 // when it was established, Unix milliseconds; 0 before
 
-	bursts bursts
-
 	// Owned by the reader.
 	stream   *bufio.Reader
 	todo     []zab.Action
@@ -495,7 +493,7 @@ func (t *learnerTerm) durable(z jute.Zxid) {
 	defer t.mu.Unlock()
 	t.core.Logged(z)
 	t.act()
-	t.bursts.logged(t.logged, z)
+	t.out.bursts.logged(t.logged, z)
 	if t.role == Following {
 		t.ages.tell(t.p.d.Hooks.Ages.Logged, t.logged, z)
 	}

@@ -63,12 +63,15 @@
 // (compat/load).
 //
 // The 99th percentile in ms of what ordinary clients wait for reads, writes and pings (compat/load, long form, two cores,
-// three runs, 2026-11-26): beside the load, at another server on the machine at that time, and before it:
+// three to five runs, 2026-11-26): beside the load, at another server on the machine at that time, and before it:
 //
-//	300 clients with 40 writes of 1 KiB in flight          8.1 to 11   3.8 to 5.5   4.7 to 5.6
-//	slow readers of large nodes                            7.9 to 10   4.0 to 5.1   2.0 to 3.1
+//	300 clients with 40 writes of 1 KiB in flight          7.8 to 11   3.8 to 5.5   2.0 to 5.6
+//	slow readers of large nodes                            7.9 to 10   3.8 to 5.1   2.0 to 3.1
 //	events for 10,000 clients at once, again and again     7.7 to 9.3  5.2 to 6.2   2.7 to 4.4
-//	lists of a million children, counts, dumps in a loop   10 to 13    5.4 to 6.2   2.9 to 5.7
+//	lists of a million children, counts, dumps in a loop   10 to 13    5.3 to 6.2   1.5 to 5.7
+//
+// Apache ZooKeeper 3.9.5 with a heap of 2 GiB in our place, once: 185 ms under the first, 15 elsewhere, 6.9 before it, with
+// 3,600 transactions ahead of a write; the second ended it, out of memory.
 //
 // Under the first, 180 to 220 transactions are ahead of an ordinary client's write. The slow ones are
 // writes, and nearly all their time is the log's: the sync under way and the one that takes the write along, from a
