@@ -211,7 +211,7 @@ func (p *pipeline) runnable() bool {
 	case p.applying:
 		return false
 	case p.head < len(p.queue):
-		// While a sync is under way little is left to gather: each write costs a sync of its own.
+		// While another is under way little is left to gather: each write costs a sync of its own.
 		return len(p.free) == flightsMax || len(p.free) > 0 && (p.queued >= gatherBytes || p.stopping)
 	}
 	return p.stopping

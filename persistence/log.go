@@ -74,8 +74,8 @@ const (
 	flightsMax = 8
 
 	// gatherBytes is how much has to wait before a write is begun while another is under way. Below it
-	// what comes is gathered until that one is durable: a sync of its own for a few entries would cost more
-	// than they do.
+	// what comes is gathered until those that it carries are answered: a sync of its own for a few entries would
+	// cost more than they do.
 	gatherBytes = 64 << 10
 
 	// logMemtableBytes is small so that WAL files are recycled early. Beyond memtablesMax of them
