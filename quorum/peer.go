@@ -140,6 +140,9 @@ func (p *Peer) run(ctx context.Context) {
 			return
 		}
 		if time.Since(began) < p.o.ConnectDelay {
+			// Who has just been the leader and was started again would take it for a vote that this server still
+			// follows, and would wait for followers until initLimit is over.
+			p.election.withdraw()
 			sleep(ctx, p.o.ConnectDelay) // what has failed at once would do so again
 		}
 		if t.Role() == Observing {
