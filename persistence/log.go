@@ -78,10 +78,10 @@ const (
 	// cost more than they do.
 	gatherBytes = 64 << 10
 
-	// logMemtableBytes is small so that WAL files are recycled early. Beyond memtablesMax of them
-	// waiting for their flush, writes stall.
-	logMemtableBytes = 4 << 20
-	memtablesMax     = 6
+	// logMemtableBytes is small so that WAL files are recycled early, and a start has little to write anew. Beyond
+	// memtablesMax of them waiting for their flush, writes stall.
+	logMemtableBytes = 8 << 20
+	memtablesMax     = 4
 
 	logCacheBytes = 4 << 20
 )

@@ -8,7 +8,7 @@ import (
 
 // compactionBytesMax is more than one compaction of the state takes up, whatever the size of the tree: level 0
 // and the first level below it, or a table and what it overlaps.
-const compactionBytesMax = 384 << 20
+const compactionBytesMax = 640 << 20
 
 // stateL0Stop is how many flushes may pile up before commits wait. It is far above stateL0Tables: while
 // compactions are held for want of room, what little is still written must not wait for them.

@@ -43,7 +43,7 @@ func TestLongNamesComeAndGo(t *testing.T) {
 	if after := r.nodes.MemoryBytes(); after != before {
 		t.Errorf("%d bytes in use, %d before", after, before)
 	}
-	if mapped := len(r.nodes.arena.chunks) * chunkBytes; mapped > 64<<20 {
+	if mapped := (len(r.nodes.records.chunks) + len(r.nodes.values.chunks)) * chunkBytes; mapped > 64<<20 {
 		t.Errorf("%d MiB mapped", mapped>>20)
 	}
 }
@@ -99,7 +99,7 @@ func TestGivenBack(t *testing.T) {
 	defer r.close()
 	r.do(1, jute.Txn{Type: jute.OpCreate, Path: "/all", ACL: openACL(), ParentCversion: -1})
 	data := bytes.Repeat([]byte{0xff}, 900)
-	a := &r.nodes.arena
+	a := &r.nodes.values
 	chunks := 0
 	for round := range 3 {
 		const nodes = 30_000

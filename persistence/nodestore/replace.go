@@ -28,23 +28,24 @@ func (s *Store) Adopt(by *Store, swap func()) {
 	s.cold.Lock()
 	defer s.cold.Unlock()
 	s.lock.Lock()
-	old := s.arena
+	records, values := s.records, s.values
 	s.state, s.seed = by.state, by.seed
-	s.arena, s.index, s.root = by.arena, by.index, by.root
+	s.records, s.values, s.index, s.root = by.records, by.values, by.index, by.root
 	s.big, s.bigFree, s.bigBytes = by.big, by.bigFree, by.bigBytes
 	s.current, s.frozen, s.spare, s.parity, s.open = by.current, nil, by.spare, by.parity, false
 	s.gen++
 	s.warm.Store(true) // it was loaded
 	swap()
 	s.lock.Unlock()
-	old.close()
+	records.close()
+	values.close()
 	s.throttle.Lock()
 	s.written.Broadcast()
 	s.throttle.Unlock()
 }
 
 // Drop gives the memory back of a store that was never started nor adopted.
-func (s *Store) Drop() { s.arena.close() }
+func (s *Store) Drop() { s.unmap() }
 
 // State is the state store that is written to. It changes with Adopt.
 func (s *Store) State() *persistence.State {

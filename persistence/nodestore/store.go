@@ -35,6 +35,11 @@ type record struct {
 
 const recordBytes = int(unsafe.Sizeof(record{}))
 
+// shortBytes is the length up to which data lies among the records: it is at hand when the record is. Longer data
+// lies elsewhere, so that the records of many nodes, of which every operation looks for one, stay close together and in the
+// processor's caches. (10,000 nodes of 1 KiB: a Find took more than half a microsecond when each lay before its data.)
+const shortBytes = 128
+
 // Flags of a record. The dirty bits exist twice; Store.parity says which pair belongs to the current
 // dirty set, the other belongs to the frozen one.
 const (
@@ -55,7 +60,8 @@ type Store struct {
 
 	// Guarded by the tree lock.
 	seed     maphash.Seed
-	arena    arena
+	records  arena // and short data
+	values   arena // data of more than shortBytes
 	index    index
 	root     tree.Ref
 	big      [][]byte // data above bigBytes
@@ -80,7 +86,7 @@ type Store struct {
 	done     sync.WaitGroup
 }
 
-func (s *Store) rec(r tree.Ref) *record { return (*record)(s.arena.at(handle(r))) }
+func (s *Store) rec(r tree.Ref) *record { return (*record)(s.records.at(handle(r))) }
 
 func (rec *record) name() []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(rec), recordBytes)), rec.nameLen)
@@ -155,13 +161,30 @@ func (s *Store) data(rec *record) []byte {
 	case n > bigBytes:
 		return s.big[rec.data]
 	default:
-		return unsafe.Slice((*byte)(s.arena.at(rec.data)), n)
+		return unsafe.Slice((*byte)(s.arenaFor(n).at(rec.data)), n)
 	}
+}
+
+// arenaFor is the arena of data of n bytes.
+func (s *Store) arenaFor(n int) *arena {
+	if n > shortBytes {
+		return &s.values
+	}
+	return &s.records
+}
+
+// unmap gives all memory back to the system.
+func (s *Store) unmap() {
+	s.records.close()
+	s.values.close()
 }
 
 // SetData implements tree.Store.
 func (s *Store) SetData(r tree.Ref, b []byte) {
 	rec := s.rec(r)
+	if rec.flags&(flagDataDirty<<s.parity) != 0 { // only the last counts
+		s.current.bytes -= max(int(rec.dataLen), 0)
+	}
 	s.touch(r, rec, flagNodeDirty|flagDataDirty)
 	s.current.bytes += len(b)
 	s.replaceData(rec, b)
@@ -185,7 +208,7 @@ func (s *Store) putData(rec *record, b []byte) {
 		rec.dataLen = -1
 	case len(b) == 0:
 	case len(b) <= bigBytes:
-		rec.data = s.arena.alloc(len(b))
+		rec.data = s.arenaFor(len(b)).alloc(len(b))
 		copy(s.data(rec), b)
 	default:
 		if n := len(s.bigFree); n > 0 {
@@ -204,7 +227,7 @@ func (s *Store) freeData(rec *record) {
 	switch n := int(rec.dataLen); {
 	case n <= 0:
 	case n <= bigBytes:
-		s.arena.release(rec.data, n)
+		s.arenaFor(n).release(rec.data, n)
 	default:
 		s.bigBytes -= int64(n)
 		s.big[rec.data] = nil
@@ -227,7 +250,7 @@ func (s *Store) Create(parent tree.Ref, path string, n *tree.Node, data []byte) 
 // install puts a node into memory without touching the dirty sets or the parent's count.
 func (s *Store) install(parent tree.Ref, path string, n *tree.Node, data []byte) tree.Ref {
 	name := path[strings.LastIndexByte(path, '/')+1:]
-	h := s.arena.alloc(recordBytes + len(name))
+	h := s.records.alloc(recordBytes + len(name))
 	r := tree.Ref(h)
 	rec := s.rec(r)
 	*rec = record{node: *n, dataLen: -1, nameLen: uint32(len(name))}
@@ -271,7 +294,7 @@ func (s *Store) Delete(r tree.Ref, path string) {
 	dirty := rec.flags & (flagNodeDirty << s.parity)
 	*rec = record{}
 	if dirty == 0 && s.frozen == nil {
-		s.arena.release(handle(r), n)
+		s.records.release(handle(r), n)
 		return
 	}
 	s.current.gone = append(s.current.gone, goneRecord{handle(r), n})
@@ -288,5 +311,5 @@ func (s *Store) Name(r tree.Ref) []byte { return s.rec(r).name() }
 
 // MemoryBytes is what the nodes take: records, data and the table.
 func (s *Store) MemoryBytes() int64 {
-	return s.arena.used + s.bigBytes + int64(len(s.index.segments))*segmentSize*4
+	return s.records.used + s.values.used + s.bigBytes + int64(len(s.index.segments))*segmentSize*4
 }

@@ -320,6 +320,22 @@ func TestArenaReusesMemory(t *testing.T) {
 	}
 }
 
+// TestBytesOfASet: of data that changes again before it is written the last counts alone.
+func TestBytesOfASet(t *testing.T) {
+	r := openRig(t, vfs.NewMem(), Limits{FreezeTxns: 1 << 20, FreezeBytes: 1 << 30, FreezeAge: 1e18})
+	defer r.close()
+	r.do(1, jute.Txn{Type: jute.OpCreate, Path: "/a", ACL: openACL(), ParentCversion: -1})
+	if err := r.nodes.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{100, 100_000, 0, 900, 901} {
+		r.do(1, jute.Txn{Type: jute.OpSetData, Path: "/a", Data: make([]byte, n)})
+	}
+	if got, want := r.nodes.current.bytes, recordBytes+901; got != want {
+		t.Errorf("%d bytes, want %d", got, want)
+	}
+}
+
 // TestDeletedMemory deletes nodes that wait to be written and fills their memory with data at once: what
 // is written must not be read from there.
 func TestDeletedMemory(t *testing.T) {
@@ -340,11 +356,11 @@ func TestDeletedMemory(t *testing.T) {
 	r.do(1, jute.Txn{Type: jute.OpDelete, Path: "/b"})
 	r.do(1, jute.Txn{Type: jute.OpCreate, Path: "/c", Data: []byte(strings.Repeat("\xff", recordBytes+1)), ACL: openACL(), ParentCversion: -1})
 	want := r.dump()
-	used := r.nodes.arena.used
+	used := r.nodes.records.used
 	if err := r.nodes.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if r.nodes.arena.used >= used {
+	if r.nodes.records.used >= used {
 		t.Error("the memory of deleted nodes did not come back")
 	}
 	r.close()
