@@ -28,7 +28,7 @@ const (
 // openSpace looks at the disks before the stores are opened.
 func (n *Node) openSpace() {
 	if n.deps.FS == nil {
-		n.deps.FS = slowcall.Disk((&holder{received: n.met.Server.PacketsReceived.Value}).hold)
+		n.deps.FS = slowcall.Disk((&holder{used: processorTime}).hold)
 	}
 	n.space = persistence.OpenSpace(persistence.SpaceOptions{
 		Dirs: []string{n.cfg.DataDir, n.cfg.DataLogDir}, FS: n.deps.FS, Usage: n.deps.DiskUsage,
