@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"syscall"
 	"time"
-
-	"zk/server/nowait"
 )
 
 const (
@@ -73,7 +71,7 @@ func (l *lookout) wait(deadline time.Time) {
 // step asks for the look, after which it is called again.
 func (l *lookout) step(fd uintptr) (done bool) {
 	if l.asked {
-		_, _ = nowait.Read(fd, l.b[:])
+		_, _ = syscall.Read(int(fd), l.b[:])
 		l.asked = false
 	}
 	if l.woken {

@@ -7,13 +7,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"zk/server/nowait"
 )
 
 // TestLookout: with one processor, and a task that always has something to do, what comes to a socket is seen at the
 // task's next pauses; with Gosched only the runtime's monitor would look, 10 ms later. The socket is a pipe here, where
-// what is written is there at once, and is read as the server reads sockets.
+// what is written is there at once, and is read as from a socket.
 func TestLookout(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	there, here, err := os.Pipe()
@@ -31,7 +29,7 @@ func TestLookout(t *testing.T) {
 		b := make([]byte, 1)
 		_ = raw.Read(func(fd uintptr) bool {
 			for {
-				if _, err := nowait.Read(fd, b); err != nil {
+				if _, err := syscall.Read(int(fd), b); err != nil {
 					return err != syscall.EAGAIN
 				}
 				seen.Add(1)
