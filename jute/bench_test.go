@@ -3,7 +3,7 @@ package jute
 import "testing"
 
 func benchProposal(op OpCode) Proposal {
-	x := Txn{Type: op, Path: "/bench/node-0000000001", Data: make([]byte, 1024), ACL: openACL(), Version: 1}
+	x := Txn{Type: op, Path: "/bench/node-0000000001", Data: make([]byte, 1024), ACL: openACL, Version: 1}
 	return Proposal{
 		Header: TxnHeader{ClientID: 1, Cxid: 2, Zxid: 3, Time: 4, Type: op}, Txn: x, HasDigest: true,
 		Digest: Digest{Version: DigestVersion},
@@ -44,7 +44,7 @@ func BenchmarkProposalDecode(b *testing.B) {
 }
 
 func BenchmarkRequestDecode(b *testing.B) {
-	create := CreateRequest{Path: "/bench/node-", Data: make([]byte, 1024), ACL: openACL(), Flags: FlagSequential}
+	create := CreateRequest{Path: "/bench/node-", Data: make([]byte, 1024), ACL: openACL, Flags: FlagSequential}
 	set := SetDataRequest{Path: "/bench/node-0000000001", Data: make([]byte, 1024), Version: -1}
 	get := PathWatchRequest{Path: "/bench/node-0000000001"}
 	b.Run("create", func(b *testing.B) {

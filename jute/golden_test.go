@@ -285,7 +285,7 @@ func TestCloseSessionForms(t *testing.T) {
 
 // TestCreateTxnV0 has the create of ZooKeeper 3.3, without the parent's cversion.
 func TestCreateTxnV0(t *testing.T) {
-	x := Txn{Type: OpCreate, Path: "/a", Data: []byte("d"), ACL: openACL(), Ephemeral: true}
+	x := Txn{Type: OpCreate, Path: "/a", Data: []byte("d"), ACL: openACL, Ephemeral: true}
 	b := x.Append(nil)
 	b = b[:len(b)-4]
 	d := NewDecoder(b, 0)

@@ -1,5 +1,7 @@
 package jute
 
+import "bytes"
+
 // ID is who an ACL entry is for. (Java: org.apache.zookeeper.data.Id)
 type ID struct {
 	Scheme string
@@ -44,8 +46,18 @@ func AppendACLs(b []byte, v []ACL) []byte {
 	return b
 }
 
-// ACLs reads a vector of ACL, nil for a null vector.
+// openACL is the list of nearly every create, world:anyone with all permissions, and openBytes its encoding.
+var (
+	openACL   = []ACL{{Perms: PermAll, ID: ID{Scheme: "world", ID: "anyone"}}}
+	openBytes = AppendACLs(nil, openACL)
+)
+
+// ACLs reads a vector of ACL, nil for a null vector. The list is not to be changed: others may have the same one.
 func (d *Decoder) ACLs() []ACL {
+	if d.err == nil && bytes.HasPrefix(d.buf[d.off:], openBytes) {
+		d.off += len(openBytes)
+		return openACL
+	}
 	n, null := d.Count()
 	if null {
 		return nil

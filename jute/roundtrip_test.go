@@ -121,8 +121,6 @@ func codecs() []codec {
 
 func ptr(s string) *string { return &s }
 
-func openACL() []ACL { return []ACL{{Perms: PermAll, ID: ID{Scheme: "world", ID: "anyone"}}} }
-
 // samples are values with every field set, and with null and empty where the wire knows both.
 func samples() []any {
 	stat := StatPersisted{Czxid: 1, Mzxid: 2, Ctime: 3, Mtime: 4, Version: -5, Cversion: 6, Aversion: 7, EphemeralOwner: -8, Pzxid: 9}
@@ -139,15 +137,15 @@ func samples() []any {
 		&AuthPacket{Type: 1, Scheme: ptr("digest"), Auth: []byte("u:p")}, &AuthPacket{}, &AuthPacket{Scheme: ptr(""), Auth: []byte{}},
 		&PathVersionRequest{Path: "/a", Version: -1}, &PathWatchRequest{Path: "/a", Watch: true},
 		&SetDataRequest{Path: "/a", Data: []byte{0, 1}, Version: 2}, &SetDataRequest{Path: "/a"}, &SetDataRequest{Path: "/a", Data: []byte{}},
-		&SetACLRequest{Path: "/a", ACL: openACL(), Version: 1}, &SetACLRequest{Path: "/a"}, &SetACLRequest{Path: "/a", ACL: []ACL{}},
+		&SetACLRequest{Path: "/a", ACL: openACL, Version: 1}, &SetACLRequest{Path: "/a"}, &SetACLRequest{Path: "/a", ACL: []ACL{}},
 		&PathTypeRequest{Path: "/a", Type: 5},
 		&ReconfigRequest{Joining: ptr("server.1=h:1:2;3"), CurConfigID: -1}, &ReconfigRequest{Leaving: ptr(""), NewMembers: ptr("x")},
 		&ClientInfo{AuthScheme: "ip", User: "::1"},
-		&CreateRequest{Path: "/a", Data: []byte("d"), ACL: openACL(), Flags: FlagEphemeral}, &CreateRequest{Path: "/ä€", ACL: []ACL{}},
+		&CreateRequest{Path: "/a", Data: []byte("d"), ACL: openACL, Flags: FlagEphemeral}, &CreateRequest{Path: "/ä€", ACL: []ACL{}},
 		&SetWatchesRequest{RelativeZxid: 7, Data: []string{"/a", "/b"}, Exist: []string{}, Child: []string{"/c"}},
 		&TxnHeader{ClientID: 1, Cxid: 2, Zxid: 3, Time: 4, Type: OpSetData}, &Digest{Version: DigestVersion, TreeDigest: -1},
 		&FileHeader{Magic: SnapshotMagic, Version: FileVersion, DBID: -1}, &SnapshotSession{SessionID: 1, TimeoutMillis: 2},
-		&SnapshotACL{ID: 1, ACL: openACL()}, &SnapshotSeal{Adler32: 1 << 31, Text: SnapshotEnd},
+		&SnapshotACL{ID: 1, ACL: openACL}, &SnapshotSeal{Adler32: 1 << 31, Text: SnapshotEnd},
 		&SnapshotDigest{Zxid: 1, Digest: Digest{Version: 2, TreeDigest: 3}}, &TxnLogEntryHeader{Adler32: 1, LengthBytes: 2},
 		&QuorumPacket{Type: PacketRequest, Zxid: -1, Data: []byte("data"), AuthInfo: []ID{{"ip", "::1"}, {"digest", "u:p"}}},
 		&QuorumPacket{Type: PacketAck, Zxid: NewZxid(3, 4)}, &QuorumPacket{Type: PacketPing, Data: []byte{}, AuthInfo: []ID{}},
@@ -156,12 +154,12 @@ func samples() []any {
 		&RevalidateAnswer{SessionID: 1, Valid: true}, &RevalidateAnswer{SessionID: -1},
 		&QuorumAuthPacket{Magic: QuorumAuthMagic, Status: QuorumAuthError, Token: []byte("t")}, &QuorumAuthPacket{Magic: QuorumAuthMagic},
 		&SnapshotNode{Path: "", ACLID: ACLIDOpen, Stat: stat}, &SnapshotNode{Path: "/a", Data: []byte{}, ACLID: 3},
-		[]ACL(nil), []ACL{}, openACL(), []string(nil), []string{}, []string{"", "/a"},
+		[]ACL(nil), []ACL{}, openACL, []string(nil), []string{}, []string{"", "/a"},
 	}
 }
 
 func sampleTxns() []Txn {
-	acl := openACL()
+	acl := openACL
 	return []Txn{
 		{Type: OpCreateSession, TimeoutMillis: 30000},
 		{Type: OpCloseSession}, {Type: OpCloseSession, Paths: []string{}}, {Type: OpCloseSession, Paths: []string{"/a", "/b/c"}},

@@ -124,7 +124,11 @@ func (a *applier) release(batch []Proposal, now time.Time) {
 // apply does one transaction. Called under the tree lock.
 func (a *applier) apply(p *Proposal, now time.Time) {
 	s := a.s
+	r, _ := p.Tag.(*request)
 	d := jute.NewDecoder(p.Bytes, len(p.Bytes))
+	if r != nil {
+		d.Like(r.path)
+	}
 	a.prop.Decode(&d)
 	if d.Err() != nil {
 		// It was encoded by a prep and came through the log's checksum.
@@ -144,7 +148,6 @@ func (a *applier) apply(p *Proposal, now time.Time) {
 	s.digests.record(p.Zxid, digest)
 	s.noteWrites(&a.prop.Txn, &a.res)
 	s.applied.Store(int64(p.Zxid))
-	r, _ := p.Tag.(*request)
 	switch {
 	case r != nil && r.c == nil: // it came from a learner, or from here: a leader has it in its queue all the same
 		a.stages.wrote(s.met, age)

@@ -25,6 +25,7 @@ type request struct {
 	heavy bool // a local one that runs in steps, on a goroutine of its own when it had to wait
 
 	// Of writes.
+	path  string    // that the client sent, "" of a multi
 	code  jute.Code // what prep answered
 	login *login    // of a createSession
 	large int64     // bytes counted against largeRequestMaxBytes
@@ -145,7 +146,7 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 			return false
 		}
 	}
-	r := &request{c: c, xid: h.Xid, op: h.Type, received: c.batch, write: true, amount: int64(size)}
+	r := &request{c: c, xid: h.Xid, op: h.Type, received: c.batch, write: true, amount: int64(size), path: w.Path}
 	if s.cfg.LargeRequestThreshold > 0 && size > s.cfg.LargeRequestThreshold {
 		if !s.admitLarge(int64(size)) {
 			return false

@@ -180,10 +180,13 @@ func (p *Preparer) find(path string, into *tree.NodeInfo) *tree.NodeInfo {
 	return into
 }
 
-// change puts the node at path among the changes in flight. info is what find gave for it, nil when
+// change puts the node at path among the changes in flight. info is what find gave for it just before, nil when
 // there is no node. The caller changes it next and then calls settle.
 func (p *Preparer) change(path string, info *tree.NodeInfo) *change {
-	c := p.inflight.byPath[path]
+	var c *change
+	if info != &p.node && info != &p.parent { // else it is the view's, and nothing is in flight
+		c = p.inflight.byPath[path]
+	}
 	if c == nil {
 		c = p.inflight.add(path)
 		if info != nil {
