@@ -3,7 +3,9 @@ package jute
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"testing"
+	"unsafe"
 )
 
 func TestNullAndEmpty(t *testing.T) {
@@ -166,5 +168,38 @@ func TestNames(t *testing.T) {
 				t.Errorf("%d is no write", op)
 			}
 		}
+	}
+}
+
+// TestLikely: a string that was likely to come, and the list of nearly every create, are taken as they are at hand; others
+// are copies of what came.
+func TestLikely(t *testing.T) {
+	path := string([]byte("/likely"))
+	for _, c := range []struct {
+		sent string
+		same bool
+	}{{"/likely", true}, {"/likelx", false}, {"/likely/", false}, {"", false}} {
+		b := AppendString(nil, c.sent)
+		d := NewDecoder(b, 0)
+		d.Like(path)
+		got := d.String()
+		clear(b)
+		if d.Err() != nil || got != c.sent || (unsafe.StringData(got) == unsafe.StringData(path)) != c.same {
+			t.Errorf("%q came as %q, %v", c.sent, got, d.Err())
+		}
+	}
+	lists := [][]ACL{openACL, {openACL[0], openACL[0]}, {{Perms: PermRead, ID: openACL[0].ID}}, {}, nil}
+	for i, list := range lists {
+		b := AppendInt32(AppendACLs(nil, list), 7)
+		d := NewDecoder(b, 0)
+		got := d.ACLs()
+		if rest := d.Int32(); d.Err() != nil || rest != 7 || !reflect.DeepEqual(got, list) || (len(got) > 0 && &got[0] == &openACL[0]) != (i == 0) {
+			t.Errorf("%v came as %v, then %d, %v", list, got, rest, d.Err())
+		}
+	}
+	b := AppendACLs(nil, openACL)
+	d := NewDecoder(b[:len(b)-1], 0)
+	if d.ACLs(); d.Err() == nil {
+		t.Error("a list that is cut was taken")
 	}
 }
