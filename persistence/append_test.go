@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -25,7 +26,12 @@ func TestLogWritesTogether(t *testing.T) {
 	var writes []int
 	next := jute.Zxid(1)
 	during := func(n int) { // the callee has a write's entries, n more come
-		writes = append(writes, <-landed)
+		select {
+		case n := <-landed:
+			writes = append(writes, n)
+		case <-time.After(time.Minute):
+			t.Fatalf("entries per write %v, and no more", writes)
+		}
 		for p := &l.pipe; ; runtime.Gosched() { // the appender is done with the write, too
 			p.mu.Lock()
 			idle := p.idle && !p.applying
