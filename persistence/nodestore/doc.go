@@ -4,11 +4,12 @@
 // # Memory
 //
 // Nodes live outside Go's heap, in two arenas of anonymous mappings, so that a tree of millions costs the
-// collector nothing: one for records and short data, one for what is longer. A node is one record: fixed part, links, name; its data is an allocation of its
-// own, because it changes size while the record's address must not. Records are found by a hash of the
-// full path in a table that grows one bucket at a time (linear hashing), so no insert ever pays for a
-// rehash; names alone are stored, and a match is proven by walking up the parents. Children are a
-// doubly linked list, so the number of children costs neither creates nor deletes anything.
+// collector nothing: one for records and short data, one for longer data. A node is one record: fixed part,
+// links, name; its data is an allocation of its own, because it changes size while the record's address must
+// not. Records are found by a hash of the full path in a table that grows one bucket at a time (linear
+// hashing), so no insert ever pays for a rehash; names alone are stored, and a match is proven by walking up
+// the parents. Children are a doubly linked list, so the number of children costs neither creates nor
+// deletes anything.
 //
 //	record: | tree.Node 80 | hash next parent first prev sib data dataLen nameLen flags 40 | name |
 //

@@ -36,8 +36,8 @@ type record struct {
 const recordBytes = int(unsafe.Sizeof(record{}))
 
 // shortBytes is the length up to which data lies among the records: it is at hand when the record is. Longer data
-// lies elsewhere, so that the records of many nodes, of which every operation looks for one, stay close together and in the
-// processor's caches. (10,000 nodes of 1 KiB: a Find took more than half a microsecond when each lay before its data.)
+// lies elsewhere, so that records stay close together, and those of more nodes in the processor's caches. (With each
+// before its data, sets on 10,000 nodes of 1 KiB had Find wait for memory for a twentieth of all processor time.)
 const shortBytes = 128
 
 // Flags of a record. The dirty bits exist twice; Store.parity says which pair belongs to the current

@@ -34,7 +34,7 @@ func (h *holder) calm(now time.Time, processors int) bool {
 	defer h.mu.Unlock()
 	if took := now.Sub(h.at); took >= holdLook {
 		used := h.used()
-		h.idle = used-h.seen <= took*time.Duration(processors-1)
+		h.idle = float64(used-h.seen) <= float64(took)*float64(processors-1)
 		h.at, h.seen = now, used
 	}
 	return h.idle
