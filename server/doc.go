@@ -70,6 +70,9 @@
 //	events for 10,000 clients at once, again and again     7.7 to 9.3  5.2 to 6.2   2.7 to 4.4
 //	lists of a million children, counts, dumps in a loop   10 to 13    5.3 to 6.2   1.5 to 5.7
 //
+// On a machine twice as fast, one run: 4.2, 2.2 and 1.1 under the first, 4.6, 2.3 and 1.8 under the second, 7.3, 2.9 and 0.9
+// under the last.
+//
 // Apache ZooKeeper 3.9.5 with a heap of 2 GiB in our place, once: 185 ms under the first, 15 elsewhere, 6.9 before it, with
 // 3,600 transactions ahead of a write; the second ended it, out of memory.
 //
