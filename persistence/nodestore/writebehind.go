@@ -19,8 +19,8 @@ type Limits struct {
 }
 
 // DefaultLimits are a compromise between the redo after a crash, which is 1 + throttleFactor times as much at most,
-// and writing nodes that change often less often, and those that are soon deleted not at all. (A quarter of the
-// transactions and half of the bytes cost 5 to 13 % more processor time per write of 1 KiB.)
+// and writing nodes that change often less often, and those that are soon deleted not at all. The bytes are
+// memory too while they are written.
 func DefaultLimits() Limits {
 	return Limits{FreezeTxns: 40000, FreezeBytes: 20 << 20, FreezeAge: time.Second}
 }
