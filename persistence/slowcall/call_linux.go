@@ -17,16 +17,25 @@ func exitsyscall()
 // of the runtime nothing may grow the stack or allocate; they must be made from one frame.
 func call(trap, a1, a2, a3, a4 uintptr) syscall.Errno {
 	for {
-		if errno := callOnce(trap, a1, a2, a3, a4); errno != syscall.EINTR {
+		if _, errno := callOnce(trap, a1, a2, a3, a4); errno != syscall.EINTR {
 			return errno
 		}
 	}
 }
 
+// callFor is call for one with a result.
+func callFor(trap, a1, a2, a3 uintptr) (result uintptr, errno syscall.Errno) {
+	for {
+		if result, errno = callOnce(trap, a1, a2, a3, 0); errno != syscall.EINTR {
+			return result, errno
+		}
+	}
+}
+
 //go:nosplit
-func callOnce(trap, a1, a2, a3, a4 uintptr) syscall.Errno {
+func callOnce(trap, a1, a2, a3, a4 uintptr) (uintptr, syscall.Errno) {
 	entersyscallblock()
-	_, _, errno := syscall.RawSyscall6(trap, a1, a2, a3, a4, 0, 0)
+	r, _, errno := syscall.RawSyscall6(trap, a1, a2, a3, a4, 0, 0)
 	exitsyscall()
-	return errno
+	return r, errno
 }

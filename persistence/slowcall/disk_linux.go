@@ -23,7 +23,13 @@ func (d diskFS) Unwrap() vfs.FS { return d.FS }
 
 func (d diskFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := d.FS.Create(name, c)
-	return d.wrap(name, f, err)
+	if err != nil {
+		return nil, err
+	}
+	if isTable(name) {
+		return newTable(d.file(name, f), c), nil
+	}
+	return d.file(name, f), nil
 }
 
 func (d diskFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
@@ -71,9 +77,13 @@ func (d diskFS) wrap(name string, f vfs.File, err error) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return d.file(name, f), nil
+}
+
+func (d diskFS) file(name string, f vfs.File) *file {
 	var s unix.Statfs_t
 	part := unix.Fstatfs(int(f.Fd()), &s) == nil && s.Type == unix.EXT4_SUPER_MAGIC // on others it may do nothing
-	return &file{f, name, part, d.hold}, nil
+	return &file{f, name, part, d.hold}
 }
 
 func (f *file) Sync() error { return f.sync(unix.SYS_FSYNC) }
