@@ -21,8 +21,6 @@ type RWLocker interface {
 // record is a node in memory; its name follows it. It holds no Go pointers.
 type record struct {
 	node    tree.Node
-	hash    uint32
-	next    tree.Ref // in the index chain
 	parent  tree.Ref
 	first   tree.Ref // child
 	prev    tree.Ref // sibling
@@ -100,16 +98,21 @@ func (s *Store) Find(path string) tree.Ref {
 	if path[0] != '/' {
 		return tree.NoRef
 	}
-	hash := uint32(maphash.String(s.seed, path))
-	for r := *s.index.bucket(hash); r != tree.NoRef; {
-		rec := s.rec(r)
-		if rec.hash == hash && s.is(rec, path) {
-			return r
+	hash := s.hash(path)
+	for b := s.index.bucket(hash); b != nil; b = s.index.after(b) {
+		for i, r := range b.refs {
+			if r == tree.NoRef {
+				return r
+			}
+			if b.hashes[i] == hash && s.is(s.rec(r), path) {
+				return r
+			}
 		}
-		r = rec.next
 	}
 	return tree.NoRef
 }
+
+func (s *Store) hash(path string) uint32 { return uint32(maphash.String(s.seed, path)) }
 
 // is reports whether rec is the node at path.
 func (s *Store) is(rec *record, path string) bool {
@@ -259,8 +262,7 @@ func (s *Store) install(parent tree.Ref, path string, n *tree.Node, data []byte)
 	if parent == tree.NoRef {
 		return r
 	}
-	rec.hash = uint32(maphash.String(s.seed, path))
-	s.index.insert(s, r, rec)
+	s.index.insert(s.hash(path), r)
 	rec.parent = parent
 	p := s.rec(parent)
 	rec.sib = p.first
@@ -288,7 +290,7 @@ func (s *Store) Delete(r tree.Ref, path string) {
 	if rec.sib != tree.NoRef {
 		s.rec(rec.sib).prev = rec.prev
 	}
-	s.index.remove(s, r, rec)
+	s.index.remove(s.hash(path), r)
 	s.freeData(rec)
 	n := recordBytes + int(rec.nameLen)
 	dirty := rec.flags & (flagNodeDirty << s.parity)
@@ -311,5 +313,5 @@ func (s *Store) Name(r tree.Ref) []byte { return s.rec(r).name() }
 
 // MemoryBytes is what the nodes take: records, data and the table.
 func (s *Store) MemoryBytes() int64 {
-	return s.records.used + s.values.used + s.bigBytes + int64(len(s.index.segments))*segmentSize*4
+	return s.records.used + s.values.used + s.bigBytes + s.index.bytes()
 }

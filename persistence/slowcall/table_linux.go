@@ -15,7 +15,7 @@ import (
 const (
 	// pieceBytes is the length of the pieces in which a table is written. Pebble leaves the last MiB alone when it
 	// has the begin of a table written out (vfs.NewSyncingFile), so that no more may wait here.
-	pieceBytes = 512 << 10
+	pieceBytes = 1 << 20
 	// pieceAlign is what memory and offset of a piece are a multiple of: more than any disk asks for.
 	pieceAlign = 4 << 10
 )
