@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"zk/persistence/slowcall"
 )
 
 // markerFS is the file system both stores see. Pebble names the manifest that counts by an empty file
@@ -102,9 +100,6 @@ func (fs *walFS) wrap(op, name string, f vfs.File, err error) (vfs.File, error) 
 }
 
 func (fs *walFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if !isWAL(name) {
-		c = slowcall.SeldomRead // by learners that are behind, and at a start
-	}
 	f, err := fs.FS.Create(name, c)
 	return fs.wrap("create", name, f, err)
 }

@@ -5,6 +5,7 @@ package slowcall
 import (
 	"os"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -27,9 +28,21 @@ func (d diskFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 		return nil, err
 	}
 	if isTable(name) {
-		return newTable(d.file(name, f), c), nil
+		return newTable(d.file(name, f)), nil
 	}
 	return d.file(name, f), nil
+}
+
+// Open gives those who read a table from its begin to its end one that does so by itself.
+func (d diskFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	if !isTable(name) || !slices.Contains(opts, vfs.SequentialReadsOption) {
+		return d.FS.Open(name, opts...)
+	}
+	f, err := d.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return newScan(f), nil
 }
 
 func (d diskFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {

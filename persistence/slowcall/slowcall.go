@@ -12,17 +12,15 @@
 //
 // What it does not: writes and reads are the page cache's and quick as a rule; they are left as they are.
 //
-// Tables are written in large pieces. Those that are seldom read go past the page cache: there they would cost the
-// processor a copy, a page's bookkeeping, and its end when the table is removed, and others the memory. For
-// creates of 1 KiB both together are 5 to 11 % of all processor time.
+// Tables are written in large pieces past the page cache, and read so when they are merged: in it they would cost the
+// processor a copy, the bookkeeping of pages and its end when the table is removed, and others the memory. Nobody
+// but merges reads them in the ordinary way of things: all nodes are in memory. Who does, at a start or because
+// a learner is behind, reads through the page cache.
 //
 // On systems other than Linux all this does nothing.
 package slowcall
 
 import "github.com/cockroachdb/pebble/v2/vfs"
-
-// SeldomRead is for Create: a table of which little will be read again while the page cache would have it.
-const SeldomRead vfs.DiskWriteCategory = "seldom-read"
 
 // Disk gives the file system of the machine. hold is asked before the data of a file is synced: true leaves the
 // processor with the caller. It may be nil: then none is held. It is called by several goroutines at once.

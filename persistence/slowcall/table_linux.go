@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// pieceBytes is the length of the pieces in which a table is written. Pebble leaves the last MiB alone when it
-	// has the begin of a table written out (vfs.NewSyncingFile), so that no more may wait here.
+	// pieceBytes is the length of the pieces in which a table is written, and read by a merge. Pebble leaves the last
+	// MiB alone when it has the begin of a table written out (vfs.NewSyncingFile), so that no more may wait here.
 	pieceBytes = 1 << 20
 	// pieceAlign is what memory and offset of a piece are a multiple of: more than any disk asks for.
 	pieceAlign = 4 << 10
@@ -30,38 +30,30 @@ var pieces = sync.Pool{New: func() any {
 
 func isTable(name string) bool { return strings.HasSuffix(name, ".sst") }
 
-// table is a table that is written from its begin to its end, by one goroutine at a time. It is written in pieces: of
-// two writes for each block, neither of whole pages, most of the time went into the file system's bookkeeping.
+// table is a table that is written from its begin to its end, by one goroutine at a time.
 type table struct {
 	file
-	direct bool    // whole pieces go past the page cache
+	direct bool    // past the page cache
 	piece  *[]byte // nil while nothing waits
 	waits  int     // bytes in piece that are not written
 }
 
 // newTable makes a table of a new file.
-func newTable(f *file, c vfs.DiskWriteCategory) *table {
-	t := &table{file: *f}
-	if c == SeldomRead {
-		t.setDirect(true) // else through the page cache: not every file system can
-	}
-	return t
-}
+func newTable(f *file) *table { return &table{file: *f, direct: setDirect(f, true)} }
 
-// setDirect changes how a table is written, if that can be done.
-func (t *table) setDirect(direct bool) {
-	flags, err := unix.FcntlInt(t.Fd(), unix.F_GETFL, 0)
+// setDirect changes whether a file is written and read past the page cache. Not every file system can.
+func setDirect(f vfs.File, direct bool) bool {
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 	if err != nil {
-		return
+		return false
 	}
 	flags &^= unix.O_DIRECT
 	if direct {
 		flags |= unix.O_DIRECT
 	}
-	if _, err = unix.FcntlInt(t.Fd(), unix.F_SETFL, flags); err == nil {
-		t.direct = direct
-	}
-	runtime.KeepAlive(t.File)
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags)
+	runtime.KeepAlive(f)
+	return err == nil
 }
 
 // Write takes all of b, or says how much of it when a piece can't be written; the rest may be written again.
@@ -90,8 +82,8 @@ func (t *table) spill() error {
 }
 
 func (t *table) put(b []byte) (done int, err error) {
-	if t.direct && len(b) == pieceBytes {
-		n, errno := callFor(unix.SYS_WRITE, t.Fd(), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	if whole := len(b) &^ (pieceAlign - 1); t.direct && whole > 0 {
+		n, errno := callFor(unix.SYS_WRITE, t.Fd(), uintptr(unsafe.Pointer(&b[0])), uintptr(whole), 0)
 		runtime.KeepAlive(b)
 		runtime.KeepAlive(t.File)
 		if errno == 0 {
@@ -101,9 +93,10 @@ func (t *table) put(b []byte) (done int, err error) {
 			return done, nil
 		}
 	}
-	// The tail, which isn't of whole pages; or what the disk doesn't take so, and it is the plain write that says why.
+	// The end, which isn't a whole page; or what the disk doesn't take so, and it is the plain write that says why.
 	if t.direct {
-		t.setDirect(false)
+		setDirect(t.File, false)
+		t.direct = false
 	}
 	n, err := t.File.Write(b[done:])
 	return done + n, err
@@ -150,4 +143,73 @@ func (t *table) Close() error {
 		err = closing
 	}
 	return err
+}
+
+// scan reads a table for a merge, from its begin to its end, by one goroutine at a time.
+type scan struct {
+	vfs.File
+	direct bool
+	piece  *[]byte // nil while nothing is read
+	from   int64   // where the piece begins in the file
+	has    int     // bytes in piece
+	at     int64   // where Read goes on
+}
+
+func newScan(f vfs.File) *scan { return &scan{File: f, direct: setDirect(f, true)} }
+
+// ReadAt reads on in the piece at hand or in a new one.
+func (s *scan) ReadAt(b []byte, at int64) (n int, err error) {
+	for n < len(b) && s.direct {
+		if s.piece == nil {
+			s.piece = pieces.Get().(*[]byte)
+		}
+		if off := at + int64(n) - s.from; off >= 0 && off < int64(s.has) {
+			n += copy(b[n:], (*s.piece)[off:s.has])
+		} else if !s.load(at + int64(n)) {
+			s.direct = false
+		}
+	}
+	if n == len(b) {
+		return n, nil
+	}
+	k, err := s.File.ReadAt(b[n:], at+int64(n))
+	return n + k, err
+}
+
+// Read is for who copies a table.
+func (s *scan) Read(b []byte) (n int, err error) {
+	n, err = s.ReadAt(b, s.at)
+	s.at += int64(n)
+	if n > 0 {
+		err = nil // an end is told by the next one, any other error again
+	}
+	return n, err
+}
+
+// load reads the piece that a byte of the file is in. It fails behind the end, and where the disk can't be read so:
+// then it is the plain read that says why.
+func (s *scan) load(at int64) bool {
+	s.from = at &^ (pieceAlign - 1)
+	n, errno := callFor(unix.SYS_PREAD64, s.Fd(), uintptr(unsafe.Pointer(&(*s.piece)[0])), pieceBytes, uintptr(s.from))
+	runtime.KeepAlive(s.piece)
+	runtime.KeepAlive(s.File)
+	if s.has = 0; errno == 0 {
+		s.has = int(n)
+	}
+	if at < s.from+int64(s.has) {
+		return true
+	}
+	setDirect(s.File, false)
+	return false
+}
+
+// Prefetch leaves the page cache alone.
+func (s *scan) Prefetch(int64, int64) error { return nil }
+
+func (s *scan) Close() error {
+	if s.piece != nil {
+		pieces.Put(s.piece)
+		s.piece = nil
+	}
+	return s.File.Close()
 }

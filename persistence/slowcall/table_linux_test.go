@@ -5,6 +5,7 @@ package slowcall
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,40 +15,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// someBytes gives bytes that differ from one place to another.
+func someBytes(n int) []byte {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(rnd.Uint32())
+	}
+	return b
+}
+
+var tableLengths = []int{0, 1, pieceAlign, pieceBytes - 1, pieceBytes, pieceBytes + 1, 2*pieceBytes - pieceAlign, 2*pieceBytes + 12345}
+
 // TestTable: tables of all lengths are what was written, in whatever parts.
 func TestTable(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 2))
-	all := make([]byte, 3*pieceBytes+12345)
-	for i := range all {
-		all[i] = byte(rnd.Uint32())
-	}
-	for _, c := range []vfs.DiskWriteCategory{vfs.WriteCategoryUnspecified, SeldomRead} {
-		for _, length := range []int{0, 1, pieceAlign, pieceBytes - 1, pieceBytes, pieceBytes + 1, 2 * pieceBytes, len(all)} {
-			name := filepath.Join(t.TempDir(), "000001.sst")
-			f, err := Disk(nil).Create(name, c)
-			if err != nil {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	all := someBytes(3 * pieceBytes)
+	for _, length := range tableLengths {
+		name := filepath.Join(t.TempDir(), "000001.sst")
+		f, err := Disk(nil).Create(name, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from := 0; from < length; {
+			to := min(length, from+1+rnd.IntN(100_000))
+			if n, err := f.Write(all[from:to]); err != nil || n != to-from {
+				t.Fatal(n, err)
+			}
+			if _, err := f.SyncTo(int64(from)); err != nil {
 				t.Fatal(err)
 			}
-			for from := 0; from < length; {
-				to := min(length, from+1+rnd.IntN(100_000))
-				if n, err := f.Write(all[from:to]); err != nil || n != to-from {
-					t.Fatal(n, err)
-				}
-				if _, err := f.SyncTo(int64(from)); err != nil {
-					t.Fatal(err)
-				}
-				from = to
-			}
-			if err := f.Sync(); err != nil {
-				t.Fatal(err)
-			}
-			got, err := os.ReadFile(name) // before it is closed
-			if err != nil || !bytes.Equal(got, all[:length]) {
-				t.Errorf("%s, %d bytes: %d read, %v", c, length, len(got), err)
-			}
-			if err := f.Close(); err != nil {
-				t.Error(err)
-			}
+			from = to
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name) // before it is closed
+		if err != nil || !bytes.Equal(got, all[:length]) {
+			t.Errorf("%d bytes: %d read, %v", length, len(got), err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -55,7 +63,7 @@ func TestTable(t *testing.T) {
 // TestTableClosed: a table that is closed without a sync is written, too.
 func TestTableClosed(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "000001.sst")
-	f, err := Disk(nil).Create(name, SeldomRead)
+	f, err := Disk(nil).Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,47 +76,119 @@ func TestTableClosed(t *testing.T) {
 	}
 }
 
-// TestTableFull: what a full disk hasn't taken is written when there is room again, once.
-func TestTableFull(t *testing.T) {
-	for _, c := range []vfs.DiskWriteCategory{vfs.WriteCategoryUnspecified, SeldomRead} {
+// TestScan: a table is read as it is, on and back, at its end and behind it, and as a whole.
+func TestScan(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	all := someBytes(3 * pieceBytes)
+	for _, length := range tableLengths {
 		name := filepath.Join(t.TempDir(), "000001.sst")
-		f, err := vfs.Default.Create(name, c)
+		if err := os.WriteFile(name, all[:length], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Disk(nil).Open(name, vfs.SequentialReadsOption)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ro, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
+		if _, is := f.(*scan); !is {
+			t.Fatalf("%T", f)
 		}
-		defer ro.Close()
-		full := &fullFile{File: f, fd: ro.Fd()}
-		released := 0
-		tab := vfs.OnDiskFull(oneFile{vfs.Default, newTable(&file{File: full, name: name}, c)}, func() { released++; full.room += pieceBytes / 3 })
-		w, err := tab.Create(name, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := bytes.Repeat([]byte("0123456789abcdef"), pieceBytes/16+100)
-		for from := 0; from < len(want); from += 1 << 10 {
-			// The disk is full again soon after: it takes a few tries.
-			for b := want[from:min(from+1<<10, len(want))]; len(b) > 0; {
-				n, err := w.Write(b)
-				if err != nil && !errors.Is(err, unix.ENOSPC) {
-					t.Fatal(err)
-				}
-				b = b[n:]
+		check := func(from, n int) {
+			t.Helper()
+			want := all[min(from, length):min(from+n, length)]
+			b := make([]byte, n)
+			k, err := f.ReadAt(b, int64(from))
+			if !bytes.Equal(b[:k], want) || k < n && err != io.EOF || k == n && err != nil {
+				t.Fatalf("%d bytes at %d of %d: %d bytes, %v", n, from, length, k, err)
 			}
 		}
-		for err = w.Sync(); errors.Is(err, unix.ENOSPC); err = w.Sync() {
-			full.room += pieceBytes / 3
+		for from := 0; from < length; {
+			n := min(length-from, 1+rnd.IntN(100_000))
+			check(from, n)
+			from += n
 		}
-		if err := errors.Join(err, w.Close()); err != nil {
+		for range 20 {
+			check(rnd.IntN(length+1), rnd.IntN(2*pieceBytes))
+		}
+		check(length+1, 10)
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		f, err = Disk(nil).Open(name, vfs.SequentialReadsOption)
+		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := os.ReadFile(name)
-		if err != nil || !bytes.Equal(got, want) || released == 0 {
-			t.Errorf("%s: %d bytes for %d, full %d times, %v", c, len(got), len(want), released, err)
+		got, err := io.ReadAll(f)
+		if err != nil || !bytes.Equal(got, all[:length]) {
+			t.Errorf("%d bytes of %d read, %v", len(got), length, err)
 		}
+		if err := errors.Join(f.Prefetch(0, 10), f.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestScanFails: a table that can't be read says so.
+func TestScanFails(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "000001.sst")
+	if _, err := Disk(nil).Open(name, vfs.SequentialReadsOption); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	if err := os.WriteFile(name, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Disk(nil).Open(name, vfs.SequentialReadsOption)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := f.ReadAt(make([]byte, 4), 0); err == nil || err == io.EOF {
+		t.Errorf("%d bytes of a closed file, %v", n, err)
+	}
+}
+
+// TestTableFull: what a full disk hasn't taken is written when there is room again, once.
+func TestTableFull(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "000001.sst")
+	f, err := vfs.Default.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ro, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ro.Close()
+	full := &fullFile{File: f, fd: ro.Fd()}
+	released := 0
+	w, err := vfs.OnDiskFull(oneFile{vfs.Default, newTable(&file{File: full, name: name})}, func() {
+		released++
+		full.room += pieceBytes / 3
+	}).Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := someBytes(pieceBytes + 1600)
+	for from := 0; from < len(want); from += 1 << 10 {
+		// The disk is full again soon after: it takes a few tries.
+		for b := want[from:min(from+1<<10, len(want))]; len(b) > 0; {
+			n, err := w.Write(b)
+			if err != nil && !errors.Is(err, unix.ENOSPC) {
+				t.Fatal(err)
+			}
+			b = b[n:]
+		}
+	}
+	for err = w.Sync(); errors.Is(err, unix.ENOSPC); err = w.Sync() {
+		full.room += pieceBytes / 3
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(name)
+	if err != nil || !bytes.Equal(got, want) || released == 0 {
+		t.Errorf("%d bytes for %d, full %d times, %v", len(got), len(want), released, err)
 	}
 }
 
@@ -147,8 +227,8 @@ func (f *fullFile) Write(b []byte) (int, error) {
 // BenchmarkTable: tables of 8 MiB in blocks of 32 KiB with their trailers.
 func BenchmarkTable(b *testing.B) {
 	block := make([]byte, 32<<10)
-	for _, c := range []vfs.DiskWriteCategory{"blocks", "pieces", SeldomRead} {
-		b.Run(string(c), func(b *testing.B) {
+	for _, c := range []string{"blocks", "pieces"} {
+		b.Run(c, func(b *testing.B) {
 			name := filepath.Join(b.TempDir(), "000001.sst")
 			d := Disk(nil)
 			if c == "blocks" {
@@ -157,7 +237,7 @@ func BenchmarkTable(b *testing.B) {
 			b.SetBytes(8 << 20)
 			used := processorTime()
 			for b.Loop() {
-				f, err := d.Create(name, c)
+				f, err := d.Create(name, vfs.WriteCategoryUnspecified)
 				if err != nil {
 					b.Fatal(err)
 				}
