@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"zk/jute"
+	"zk/server/lookout"
 	"zk/server/tree"
 )
 
@@ -432,12 +433,12 @@ func (a *applier) flushMany(list []*conn) {
 	for i := range hands {
 		share := list[i*len(list)/hands : (i+1)*len(list)/hands]
 		a.wide.Go(func() { // ends when its share is with the sockets, which takes no waiting
-			var look lookout
-			defer look.close()
+			var look lookout.Lookout
+			defer look.Close()
 			for n, c := range share {
 				c.flush()
 				if n%flushYield == 0 {
-					look.pause()
+					look.Pause()
 				}
 			}
 		})

@@ -58,7 +58,7 @@
 //
 // What is long and can wait goes on in steps: long reads and operators' long words in half of the processors
 // (shares.go), and the goroutines that write the events of a wide fan-out, which are as many. Every 250 us they wait
-// for a look at the sockets (lookout.go). Replies to writes go ahead of such events. Data and events of more than
+// for a look at the sockets (package lookout), and so do merges of the stores (package slowcall). Replies to writes go ahead of such events. Data and events of more than
 // 128 KiB are not copied for each client. So what others notice of a client that wants very much is some milliseconds
 // (compat/load).
 //

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"zk/server/lookout"
 )
 
 // TestShares: however many long reads there are, those that go on are half as many as there are processors; the first
@@ -29,7 +31,7 @@ func TestShares(t *testing.T) {
 	if limit := int32(max(1, runtime.GOMAXPROCS(0)/2)); most.Load() < 1 || most.Load() > limit {
 		t.Errorf("%d long reads at once, %d at most should be", most.Load(), limit)
 	}
-	var all []*lookout
+	var all []*lookout.Lookout
 	for range cap(s.shares) {
 		all = append(all, s.shares.take())
 	}

@@ -10,13 +10,18 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sys/unix"
+
+	"zk/server/lookout"
 )
 
-func disk(fs vfs.FS, hold func(name string) bool) vfs.FS { return diskFS{fs, hold} }
+func disk(fs vfs.FS, hold func(name string) bool) vfs.FS {
+	return diskFS{fs, hold, &turn{look: lookout.Lookout{Longest: turnLongest}}}
+}
 
 type diskFS struct {
 	vfs.FS
 	hold func(name string) bool // may be nil
+	turn *turn
 }
 
 // Unwrap is how Pebble finds the file system below.
@@ -42,7 +47,7 @@ func (d diskFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newScan(f), nil
+	return newScan(f, d.turn), nil
 }
 
 func (d diskFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {

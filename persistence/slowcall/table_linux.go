@@ -6,36 +6,52 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sys/unix"
+
+	"zk/server/lookout"
 )
 
 const (
 	// pieceBytes is the length of the pieces in which a table is written, and read by a merge. Pebble leaves the last
 	// MiB alone when it has the begin of a table written out (vfs.NewSyncingFile), so that no more may wait here.
-	pieceBytes = 1 << 20
+	pieceBytes = 512 << 10
 	// pieceAlign is what memory and offset of a piece are a multiple of: more than any disk asks for.
 	pieceAlign = 4 << 10
 )
 
-// pieces has memory for pieces, each *[]byte of pieceBytes.
-var pieces = sync.Pool{New: func() any {
+// pieces keeps memory for pieces: that of the few tables which are written and read at a time.
+var pieces = make(chan []byte, 4)
+
+func takePiece() []byte {
+	select {
+	case b := <-pieces:
+		return b
+	default:
+	}
 	b := make([]byte, pieceBytes+pieceAlign)
 	from := -uintptr(unsafe.Pointer(&b[0])) & (pieceAlign - 1)
-	b = b[from : from+pieceBytes]
-	return &b
-}}
+	return b[from : from+pieceBytes]
+}
+
+func keepPiece(b []byte) {
+	select {
+	case pieces <- b:
+	default:
+	}
+}
 
 func isTable(name string) bool { return strings.HasSuffix(name, ".sst") }
 
 // table is a table that is written from its begin to its end, by one goroutine at a time.
 type table struct {
 	file
-	direct bool    // past the page cache
-	piece  *[]byte // nil while nothing waits
-	waits  int     // bytes in piece that are not written
+	direct bool   // past the page cache
+	piece  []byte // nil while nothing waits
+	waits  int    // bytes in piece that are not written
 }
 
 // newTable makes a table of a new file.
@@ -60,14 +76,14 @@ func setDirect(f vfs.File, direct bool) bool {
 func (t *table) Write(b []byte) (n int, err error) {
 	for n < len(b) {
 		if t.piece == nil {
-			t.piece = pieces.Get().(*[]byte)
+			t.piece = takePiece()
 		}
 		if t.waits == pieceBytes {
 			if err := t.spill(); err != nil {
 				return n, err
 			}
 		}
-		k := copy((*t.piece)[t.waits:], b[n:])
+		k := copy(t.piece[t.waits:], b[n:])
 		t.waits += k
 		n += k
 	}
@@ -76,8 +92,8 @@ func (t *table) Write(b []byte) (n int, err error) {
 
 // spill writes what waits. What can't be written goes on waiting.
 func (t *table) spill() error {
-	done, err := t.put((*t.piece)[:t.waits])
-	t.waits = copy(*t.piece, (*t.piece)[done:t.waits])
+	done, err := t.put(t.piece[:t.waits])
+	t.waits = copy(t.piece, t.piece[done:t.waits])
 	return err
 }
 
@@ -110,7 +126,7 @@ func (t *table) finish() error {
 	if err := t.spill(); err != nil {
 		return err
 	}
-	pieces.Put(t.piece)
+	keepPiece(t.piece)
 	t.piece = nil
 	return nil
 }
@@ -148,23 +164,41 @@ func (t *table) Close() error {
 // scan reads a table for a merge, from its begin to its end, by one goroutine at a time.
 type scan struct {
 	vfs.File
+	turn   *turn
 	direct bool
-	piece  *[]byte // nil while nothing is read
-	from   int64   // where the piece begins in the file
-	has    int     // bytes in piece
-	at     int64   // where Read goes on
+	piece  []byte // nil while nothing is read
+	from   int64  // where the piece begins in the file
+	has    int    // bytes in piece
+	at     int64  // where Read goes on
 }
 
-func newScan(f vfs.File) *scan { return &scan{File: f, direct: setDirect(f, true)} }
+func newScan(f vfs.File, t *turn) *scan { return &scan{File: f, turn: t, direct: setDirect(f, true)} }
+
+// turn is where merges make way for requests: one at a time, and others don't wait for it. A merge can't be
+// put off for long: writes wait when too many are due.
+type turn struct {
+	mu   sync.Mutex
+	look lookout.Lookout // guarded by mu
+}
+
+const turnLongest = 250 * time.Microsecond
+
+func (t *turn) pause() {
+	if t.mu.TryLock() {
+		defer t.mu.Unlock()
+		t.look.Pause()
+	}
+}
 
 // ReadAt reads on in the piece at hand or in a new one.
 func (s *scan) ReadAt(b []byte, at int64) (n int, err error) {
+	s.turn.pause()
 	for n < len(b) && s.direct {
 		if s.piece == nil {
-			s.piece = pieces.Get().(*[]byte)
+			s.piece = takePiece()
 		}
 		if off := at + int64(n) - s.from; off >= 0 && off < int64(s.has) {
-			n += copy(b[n:], (*s.piece)[off:s.has])
+			n += copy(b[n:], s.piece[off:s.has])
 		} else if !s.load(at + int64(n)) {
 			s.direct = false
 		}
@@ -190,7 +224,7 @@ func (s *scan) Read(b []byte) (n int, err error) {
 // then it is the plain read that says why.
 func (s *scan) load(at int64) bool {
 	s.from = at &^ (pieceAlign - 1)
-	n, errno := callFor(unix.SYS_PREAD64, s.Fd(), uintptr(unsafe.Pointer(&(*s.piece)[0])), pieceBytes, uintptr(s.from))
+	n, errno := callFor(unix.SYS_PREAD64, s.Fd(), uintptr(unsafe.Pointer(&s.piece[0])), pieceBytes, uintptr(s.from))
 	runtime.KeepAlive(s.piece)
 	runtime.KeepAlive(s.File)
 	if s.has = 0; errno == 0 {
@@ -208,7 +242,7 @@ func (s *scan) Prefetch(int64, int64) error { return nil }
 
 func (s *scan) Close() error {
 	if s.piece != nil {
-		pieces.Put(s.piece)
+		keepPiece(s.piece)
 		s.piece = nil
 	}
 	return s.File.Close()

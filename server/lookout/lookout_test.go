@@ -1,4 +1,4 @@
-package server
+package lookout
 
 import (
 	"os"
@@ -36,8 +36,8 @@ func TestLookout(t *testing.T) {
 			}
 		})
 	}()
-	var l lookout
-	defer l.close()
+	var l Lookout
+	defer l.Close()
 	const bytes = 50
 	soon := 0
 	for n := int32(1); n <= bytes; n++ {
@@ -47,7 +47,7 @@ func TestLookout(t *testing.T) {
 		looks := 0
 		for ; seen.Load() < n; looks++ {
 			l.last = time.Time{}
-			l.pause()
+			l.Pause()
 		}
 		if looks <= 3 {
 			soon++
@@ -60,8 +60,8 @@ func TestLookout(t *testing.T) {
 
 // TestLookoutDeadline: a wait that ends with nobody having looked leaves nothing behind that ends the next one.
 func TestLookoutDeadline(t *testing.T) {
-	var l lookout
-	defer l.close()
+	var l Lookout
+	defer l.Close()
 	for range 20 {
 		if !l.open() {
 			t.Fatal("no pipe")

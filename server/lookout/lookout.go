@@ -1,6 +1,8 @@
-package server
+// Package lookout lets a long task make way for what comes to sockets.
+package lookout
 
 import (
+	"cmp"
 	"os"
 	"runtime"
 	"syscall"
@@ -8,13 +10,13 @@ import (
 )
 
 const (
-	// lookEvery is how long a long task goes on before it waits for a look at the sockets, which takes some 5 us.
-	lookEvery = 250 * time.Microsecond
-	// lookLongest bounds that wait: where other work keeps the processors busy, a long task is work like any.
-	lookLongest = 2 * time.Millisecond
+	// every is how long a long task goes on before it waits for a look at the sockets, which takes some 5 us.
+	every = 250 * time.Microsecond
+	// longest bounds that wait: where other work keeps the processors busy, a long task is work like any.
+	longest = 2 * time.Millisecond
 )
 
-// lookout makes a long task wait now and then until a processor has looked at the sockets.
+// Lookout makes a long task wait now and then until a processor has looked at the sockets.
 //
 // A processor of the Go runtime looks at them when no goroutine is left that can run. With runtime.Gosched a task stays
 // one that can: with as many such tasks as processors, requests lie in their sockets until the runtime's monitor
@@ -22,7 +24,10 @@ const (
 // into the other.
 //
 // It belongs to one goroutine at a time. The zero value works, without a pipe until it is needed.
-type lookout struct {
+type Lookout struct {
+	// Longest bounds a wait; 0 is two milliseconds. A task that must get on has to have a shorter one.
+	Longest time.Duration
+
 	in, out *os.File
 	raw     syscall.RawConn // of in; nil without a pipe
 	none    bool            // there is no pipe, and none is made
@@ -32,10 +37,10 @@ type lookout struct {
 	b       [8]byte
 }
 
-// pause lets others run. It is called every 100 us or so.
-func (l *lookout) pause() {
-	if now := time.Now(); now.Sub(l.last) >= lookEvery && l.open() {
-		l.wait(now.Add(lookLongest))
+// Pause lets others run. It is called every 100 us or so.
+func (l *Lookout) Pause() {
+	if now := time.Now(); now.Sub(l.last) >= every && l.open() {
+		l.wait(now.Add(cmp.Or(l.Longest, longest)))
 		l.last = time.Now()
 		return
 	}
@@ -43,7 +48,7 @@ func (l *lookout) pause() {
 }
 
 // open reports whether there is a pipe. Where none is to be had, for want of descriptors, it does without.
-func (l *lookout) open() bool {
+func (l *Lookout) open() bool {
 	if l.raw != nil || l.none {
 		return l.raw != nil
 	}
@@ -62,14 +67,14 @@ func (l *lookout) open() bool {
 }
 
 // wait returns after a look at the sockets, or at the deadline.
-func (l *lookout) wait(deadline time.Time) {
+func (l *Lookout) wait(deadline time.Time) {
 	_ = l.in.SetReadDeadline(deadline)
 	l.woken = false
 	_ = l.raw.Read(l.step) // fails at the deadline
 }
 
 // step asks for the look, after which it is called again.
-func (l *lookout) step(fd uintptr) (done bool) {
+func (l *Lookout) step(fd uintptr) (done bool) {
 	if l.asked {
 		_, _ = syscall.Read(int(fd), l.b[:])
 		l.asked = false
@@ -82,8 +87,8 @@ func (l *lookout) step(fd uintptr) (done bool) {
 	return err != nil
 }
 
-// close gives the pipe up; from then on pause does without.
-func (l *lookout) close() {
+// Close gives the pipe up; from then on Pause does without.
+func (l *Lookout) Close() {
 	if l.raw != nil {
 		_, _ = l.in.Close(), l.out.Close()
 		l.raw = nil
