@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"zk/persistence/slowcall"
 )
 
 // markerFS is the file system both stores see. Pebble names the manifest that counts by an empty file
@@ -67,7 +69,7 @@ func (f *folder) Sync() error {
 	return nil
 }
 
-// walFS is the file system the log's store sees. It watches the WAL files alone: it times their
+// walFS is the file system the log's store sees. Tables go past the page cache. It watches the WAL files alone: it times their
 // syncs, leaves them out with NoSync (a plain Pebble write without sync would keep up to 32 KiB in
 // the process, so that a killed process lost them; Java's forceSync=no loses only at a power cut), and
 // stops the store at the first failed write or sync.
@@ -100,6 +102,9 @@ func (fs *walFS) wrap(op, name string, f vfs.File, err error) (vfs.File, error) 
 }
 
 func (fs *walFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if !isWAL(name) {
+		c = slowcall.SeldomRead // by learners that are behind, and a part of it after a crash
+	}
 	f, err := fs.FS.Create(name, c)
 	return fs.wrap("create", name, f, err)
 }

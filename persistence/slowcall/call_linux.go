@@ -24,9 +24,9 @@ func call(trap, a1, a2, a3, a4 uintptr) syscall.Errno {
 }
 
 // callFor is call for one with a result.
-func callFor(trap, a1, a2, a3, a4 uintptr) (result uintptr, errno syscall.Errno) {
+func callFor(trap, a1, a2, a3 uintptr) (result uintptr, errno syscall.Errno) {
 	for {
-		if result, errno = callOnce(trap, a1, a2, a3, a4); errno != syscall.EINTR {
+		if result, errno = callOnce(trap, a1, a2, a3, 0); errno != syscall.EINTR {
 			return result, errno
 		}
 	}

@@ -10,12 +10,10 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sys/unix"
-
-	"zk/server/lookout"
 )
 
 func disk(fs vfs.FS, hold func(name string) bool) vfs.FS {
-	return diskFS{fs, hold, &turn{look: lookout.Lookout{Longest: turnLongest}}}
+	return diskFS{fs, hold, newTurn()}
 }
 
 type diskFS struct {
@@ -33,21 +31,18 @@ func (d diskFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 		return nil, err
 	}
 	if isTable(name) {
-		return newTable(d.file(name, f)), nil
+		return newTable(d.file(name, f), c), nil
 	}
 	return d.file(name, f), nil
 }
 
-// Open gives those who read a table from its begin to its end one that does so by itself.
+// Open gives those who read a table from its begin to its end one with pauses.
 func (d diskFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
-	if !isTable(name) || !slices.Contains(opts, vfs.SequentialReadsOption) {
-		return d.FS.Open(name, opts...)
+	f, err := d.FS.Open(name, opts...)
+	if err == nil && isTable(name) && slices.Contains(opts, vfs.SequentialReadsOption) {
+		f = &scan{f, d.turn}
 	}
-	f, err := d.FS.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	return newScan(f, d.turn), nil
+	return f, err
 }
 
 func (d diskFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {

@@ -10,17 +10,20 @@
 // Being free at once has a price: another thread has to be woken for it. Where nothing would use the processor it is
 // better held, and who knows may say so.
 //
-// What it does not: writes and reads are the page cache's and quick as a rule; they are left as they are.
-//
-// Tables are written in large pieces past the page cache, and read so when they are merged: in it they would cost the
-// processor a copy, the bookkeeping of pages and its end when the table is removed, and others the memory. Nobody
-// but merges reads them in the ordinary way of things: all nodes are in memory. Who does, at a start or because
-// a learner is behind, reads through the page cache.
+// What it does not: writes and reads are the page cache's and quick as a rule; they are left as they are. Tables
+// are written in large pieces, as the file system's bookkeeping for each of two small writes a block costs more than
+// the copy. Those that are seldom read go past the page cache, which would cost the processor a copy and the
+// bookkeeping of pages until the table is removed, and others the memory. Merges make way for requests now and then
+// (package lookout).
 //
 // On systems other than Linux all this does nothing.
 package slowcall
 
 import "github.com/cockroachdb/pebble/v2/vfs"
+
+// SeldomRead is for Create: a table of which little will be read again while the page cache would have it. Tables that
+// a start needs are none: from the disk it took half as long again.
+const SeldomRead vfs.DiskWriteCategory = "seldom-read"
 
 // Disk gives the file system of the machine. hold is asked before the data of a file is synced: true leaves the
 // processor with the caller. It may be nil: then none is held. It is called by several goroutines at once.

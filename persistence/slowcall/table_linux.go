@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// pieceBytes is the length of the pieces in which a table is written, and read by a merge. Pebble leaves the last
-	// MiB alone when it has the begin of a table written out (vfs.NewSyncingFile), so that no more may wait here.
+	// pieceBytes is the length of the pieces in which a table is written. Pebble leaves the last MiB alone when it
+	// has the begin of a table written out (vfs.NewSyncingFile), so that no more may wait here.
 	pieceBytes = 512 << 10
 	// pieceAlign is what memory and offset of a piece are a multiple of: more than any disk asks for.
 	pieceAlign = 4 << 10
 )
 
-// pieces keeps memory for pieces: that of the few tables which are written and read at a time.
+// pieces keeps memory for pieces: that of the few tables which are written at a time.
 var pieces = make(chan []byte, 4)
 
 func takePiece() []byte {
@@ -55,9 +55,11 @@ type table struct {
 }
 
 // newTable makes a table of a new file.
-func newTable(f *file) *table { return &table{file: *f, direct: setDirect(f, true)} }
+func newTable(f *file, c vfs.DiskWriteCategory) *table {
+	return &table{file: *f, direct: c == SeldomRead && setDirect(f, true)}
+}
 
-// setDirect changes whether a file is written and read past the page cache. Not every file system can.
+// setDirect changes whether a file is written past the page cache. Not every file system can.
 func setDirect(f vfs.File, direct bool) bool {
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 	if err != nil {
@@ -99,7 +101,7 @@ func (t *table) spill() error {
 
 func (t *table) put(b []byte) (done int, err error) {
 	if whole := len(b) &^ (pieceAlign - 1); t.direct && whole > 0 {
-		n, errno := callFor(unix.SYS_WRITE, t.Fd(), uintptr(unsafe.Pointer(&b[0])), uintptr(whole), 0)
+		n, errno := callFor(unix.SYS_WRITE, t.Fd(), uintptr(unsafe.Pointer(&b[0])), uintptr(whole))
 		runtime.KeepAlive(b)
 		runtime.KeepAlive(t.File)
 		if errno == 0 {
@@ -161,89 +163,31 @@ func (t *table) Close() error {
 	return err
 }
 
-// scan reads a table for a merge, from its begin to its end, by one goroutine at a time.
+// scan reads a table for a merge.
 type scan struct {
 	vfs.File
-	turn   *turn
-	direct bool
-	piece  []byte // nil while nothing is read
-	from   int64  // where the piece begins in the file
-	has    int    // bytes in piece
-	at     int64  // where Read goes on
+	turn *turn
 }
 
-func newScan(f vfs.File, t *turn) *scan { return &scan{File: f, turn: t, direct: setDirect(f, true)} }
+func (s *scan) ReadAt(b []byte, at int64) (n int, err error) {
+	s.turn.pause()
+	return s.File.ReadAt(b, at)
+}
 
-// turn is where merges make way for requests: one at a time, and others don't wait for it. A merge can't be
-// put off for long: writes wait when too many are due.
+// turn is where merges make way for requests: one at a time, and others don't wait for it.
 type turn struct {
 	mu   sync.Mutex
 	look lookout.Lookout // guarded by mu
 }
 
+// turnLongest is short: a merge can't be put off for long, as writes wait when too many are due.
 const turnLongest = 250 * time.Microsecond
+
+func newTurn() *turn { return &turn{look: lookout.Lookout{Longest: turnLongest}} }
 
 func (t *turn) pause() {
 	if t.mu.TryLock() {
 		defer t.mu.Unlock()
 		t.look.Pause()
 	}
-}
-
-// ReadAt reads on in the piece at hand or in a new one.
-func (s *scan) ReadAt(b []byte, at int64) (n int, err error) {
-	s.turn.pause()
-	for n < len(b) && s.direct {
-		if s.piece == nil {
-			s.piece = takePiece()
-		}
-		if off := at + int64(n) - s.from; off >= 0 && off < int64(s.has) {
-			n += copy(b[n:], s.piece[off:s.has])
-		} else if !s.load(at + int64(n)) {
-			s.direct = false
-		}
-	}
-	if n == len(b) {
-		return n, nil
-	}
-	k, err := s.File.ReadAt(b[n:], at+int64(n))
-	return n + k, err
-}
-
-// Read is for who copies a table.
-func (s *scan) Read(b []byte) (n int, err error) {
-	n, err = s.ReadAt(b, s.at)
-	s.at += int64(n)
-	if n > 0 {
-		err = nil // an end is told by the next one, any other error again
-	}
-	return n, err
-}
-
-// load reads the piece that a byte of the file is in. It fails behind the end, and where the disk can't be read so:
-// then it is the plain read that says why.
-func (s *scan) load(at int64) bool {
-	s.from = at &^ (pieceAlign - 1)
-	n, errno := callFor(unix.SYS_PREAD64, s.Fd(), uintptr(unsafe.Pointer(&s.piece[0])), pieceBytes, uintptr(s.from))
-	runtime.KeepAlive(s.piece)
-	runtime.KeepAlive(s.File)
-	if s.has = 0; errno == 0 {
-		s.has = int(n)
-	}
-	if at < s.from+int64(s.has) {
-		return true
-	}
-	setDirect(s.File, false)
-	return false
-}
-
-// Prefetch leaves the page cache alone.
-func (s *scan) Prefetch(int64, int64) error { return nil }
-
-func (s *scan) Close() error {
-	if s.piece != nil {
-		keepPiece(s.piece)
-		s.piece = nil
-	}
-	return s.File.Close()
 }

@@ -25,37 +25,37 @@ func someBytes(n int) []byte {
 	return b
 }
 
-var tableLengths = []int{0, 1, pieceAlign, pieceBytes - 1, pieceBytes, pieceBytes + 1, 2*pieceBytes - pieceAlign, 2*pieceBytes + 12345}
-
-// TestTable: tables of all lengths are what was written, in whatever parts.
+// TestTable: tables of all lengths are what was written, in whatever parts, through the page cache and past it.
 func TestTable(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	all := someBytes(3 * pieceBytes)
-	for _, length := range tableLengths {
-		name := filepath.Join(t.TempDir(), "000001.sst")
-		f, err := Disk(nil).Create(name, vfs.WriteCategoryUnspecified)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for from := 0; from < length; {
-			to := min(length, from+1+rnd.IntN(100_000))
-			if n, err := f.Write(all[from:to]); err != nil || n != to-from {
-				t.Fatal(n, err)
-			}
-			if _, err := f.SyncTo(int64(from)); err != nil {
+	for _, c := range []vfs.DiskWriteCategory{vfs.WriteCategoryUnspecified, SeldomRead} {
+		for _, length := range []int{0, 1, pieceAlign, pieceBytes - 1, pieceBytes, pieceBytes + 1, 2*pieceBytes - pieceAlign, 2*pieceBytes + 12345} {
+			name := filepath.Join(t.TempDir(), "000001.sst")
+			f, err := Disk(nil).Create(name, c)
+			if err != nil {
 				t.Fatal(err)
 			}
-			from = to
-		}
-		if err := f.Sync(); err != nil {
-			t.Fatal(err)
-		}
-		got, err := os.ReadFile(name) // before it is closed
-		if err != nil || !bytes.Equal(got, all[:length]) {
-			t.Errorf("%d bytes: %d read, %v", length, len(got), err)
-		}
-		if err := f.Close(); err != nil {
-			t.Error(err)
+			for from := 0; from < length; {
+				to := min(length, from+1+rnd.IntN(100_000))
+				if n, err := f.Write(all[from:to]); err != nil || n != to-from {
+					t.Fatal(n, err)
+				}
+				if _, err := f.SyncTo(int64(from)); err != nil {
+					t.Fatal(err)
+				}
+				from = to
+			}
+			if err := f.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(name) // before it is closed
+			if err != nil || !bytes.Equal(got, all[:length]) {
+				t.Errorf("%s, %d bytes: %d read, %v", c, length, len(got), err)
+			}
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
@@ -63,7 +63,7 @@ func TestTable(t *testing.T) {
 // TestTableClosed: a table that is closed without a sync is written, too.
 func TestTableClosed(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "000001.sst")
-	f, err := Disk(nil).Create(name, vfs.WriteCategoryUnspecified)
+	f, err := Disk(nil).Create(name, SeldomRead)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,75 +76,26 @@ func TestTableClosed(t *testing.T) {
 	}
 }
 
-// TestScan: a table is read as it is, on and back, at its end and behind it, and as a whole.
+// TestScan: a table that is read from its begin to its end is what it is.
 func TestScan(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(5, 6))
-	all := someBytes(3 * pieceBytes)
-	for _, length := range tableLengths {
-		name := filepath.Join(t.TempDir(), "000001.sst")
-		if err := os.WriteFile(name, all[:length], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f, err := Disk(nil).Open(name, vfs.SequentialReadsOption)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, is := f.(*scan); !is {
-			t.Fatalf("%T", f)
-		}
-		check := func(from, n int) {
-			t.Helper()
-			want := all[min(from, length):min(from+n, length)]
-			b := make([]byte, n)
-			k, err := f.ReadAt(b, int64(from))
-			if !bytes.Equal(b[:k], want) || k < n && err != io.EOF || k == n && err != nil {
-				t.Fatalf("%d bytes at %d of %d: %d bytes, %v", n, from, length, k, err)
-			}
-		}
-		for from := 0; from < length; {
-			n := min(length-from, 1+rnd.IntN(100_000))
-			check(from, n)
-			from += n
-		}
-		for range 20 {
-			check(rnd.IntN(length+1), rnd.IntN(2*pieceBytes))
-		}
-		check(length+1, 10)
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-		f, err = Disk(nil).Open(name, vfs.SequentialReadsOption)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := io.ReadAll(f)
-		if err != nil || !bytes.Equal(got, all[:length]) {
-			t.Errorf("%d bytes of %d read, %v", len(got), length, err)
-		}
-		if err := errors.Join(f.Prefetch(0, 10), f.Close()); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// TestScanFails: a table that can't be read says so.
-func TestScanFails(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "000001.sst")
 	if _, err := Disk(nil).Open(name, vfs.SequentialReadsOption); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if err := os.WriteFile(name, []byte("text"), 0o600); err != nil {
+	all := someBytes(200_000)
+	if err := os.WriteFile(name, all, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	f, err := Disk(nil).Open(name, vfs.SequentialReadsOption)
-	if err == nil {
-		err = f.Close()
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := f.ReadAt(make([]byte, 4), 0); err == nil || err == io.EOF {
-		t.Errorf("%d bytes of a closed file, %v", n, err)
+	if _, is := f.(*scan); !is {
+		t.Errorf("%T", f)
+	}
+	got, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<20))
+	if err = errors.Join(err, f.Close()); err != nil || !bytes.Equal(got, all) {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
 
@@ -162,7 +113,7 @@ func TestTableFull(t *testing.T) {
 	defer ro.Close()
 	full := &fullFile{File: f, fd: ro.Fd()}
 	released := 0
-	w, err := vfs.OnDiskFull(oneFile{vfs.Default, newTable(&file{File: full, name: name})}, func() {
+	w, err := vfs.OnDiskFull(oneFile{vfs.Default, newTable(&file{File: full, name: name}, SeldomRead)}, func() {
 		released++
 		full.room += pieceBytes / 3
 	}).Create(name, vfs.WriteCategoryUnspecified)
@@ -227,8 +178,8 @@ func (f *fullFile) Write(b []byte) (int, error) {
 // BenchmarkTable: tables of 8 MiB in blocks of 32 KiB with their trailers.
 func BenchmarkTable(b *testing.B) {
 	block := make([]byte, 32<<10)
-	for _, c := range []string{"blocks", "pieces"} {
-		b.Run(c, func(b *testing.B) {
+	for _, c := range []vfs.DiskWriteCategory{"blocks", "pieces", SeldomRead} {
+		b.Run(string(c), func(b *testing.B) {
 			name := filepath.Join(b.TempDir(), "000001.sst")
 			d := Disk(nil)
 			if c == "blocks" {
@@ -237,7 +188,7 @@ func BenchmarkTable(b *testing.B) {
 			b.SetBytes(8 << 20)
 			used := processorTime()
 			for b.Loop() {
-				f, err := d.Create(name, vfs.WriteCategoryUnspecified)
+				f, err := d.Create(name, c)
 				if err != nil {
 					b.Fatal(err)
 				}
