@@ -58,9 +58,9 @@
 //
 // What is long and can wait goes on in steps: long reads and operators' long words in half of the processors
 // (shares.go), and the goroutines that write the events of a wide fan-out, which are as many. Every 250 us they wait
-// for a look at the sockets (package lookout), and so do merges of the stores (package slowcall). Replies to writes go ahead of such events. Data and events of more than
-// 128 KiB are not copied for each client. So what others notice of a client that wants very much is some milliseconds
-// (compat/load).
+// for a look at the sockets (package lookout), and so do merges of the stores (package slowcall). Replies to writes
+// go ahead of such events. Data and events of more than 128 KiB are not copied for each client. So what others notice
+// of a client that wants very much is some milliseconds (compat/load).
 //
 // The 99th percentile in ms of what ordinary clients wait for reads, writes and pings (compat/load, long form, two cores,
 // three to five runs, 2026-11-26): beside the load, at another server on the machine at that time, and before it:
@@ -70,8 +70,8 @@
 //	events for 10,000 clients at once, again and again     7.7 to 9.3  5.2 to 6.2   2.7 to 4.4
 //	lists of a million children, counts, dumps in a loop   10 to 13    5.3 to 6.2   1.5 to 5.7
 //
-// On a machine twice as fast, one run: 4.2, 2.2 and 1.1 under the first, 4.6, 2.3 and 1.8 under the second, 7.3, 2.9 and 0.9
-// under the last.
+// On a machine twice as fast: 3.3, 2.0 and 1.0 under the first, 3.9, 2.2 and 1.0 under the second, one run of each; under
+// the last, three runs, 5.8 to 5.9, 2.4 to 2.5 and 0.9 to 1.5.
 //
 // Apache ZooKeeper 3.9.5 with a heap of 2 GiB in our place, once: 185 ms under the first, 15 elsewhere, 6.9 before it, with
 // 3,600 transactions ahead of a write; the second ended it, out of memory.

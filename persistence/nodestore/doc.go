@@ -7,11 +7,11 @@
 // collector nothing: one for records and short data, one for longer data. A node is one record: fixed part,
 // links, name; its data is an allocation of its own, because it changes size while the record's address must
 // not. Records are found by a hash of the full path in a table that grows one bucket at a time (linear
-// hashing), so no insert ever pays for a rehash; names alone are stored, and a match is proven by walking up
-// the parents. Children are a doubly linked list, so the number of children costs neither creates nor
+// hashing), so no insert ever pays for a rehash. A bucket is a line of the processor's cache with the hashes and places
+// of seven records. Names alone are stored, and a match is proven by walking up the parents. Children are a doubly linked list, so the number of children costs neither creates nor
 // deletes anything.
 //
-//	record: | tree.Node 80 | hash next parent first prev sib data dataLen nameLen flags 40 | name |
+//	record: | tree.Node 80 | parent first prev sib data dataLen nameLen flags 32 | name |
 //
 // Data above bigBytes lies on Go's heap. Memory of nodes that are gone is used again for others, first for
 // those of the same size. A chunk of 4 MiB in which nothing is left goes back to the system, but for a few; so does

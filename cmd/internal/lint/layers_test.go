@@ -58,6 +58,7 @@ func layers() []layer {
 		{folder: "server/watch", may: []string{"jute"}, pure: true, uses: []string{"sync", "sync/atomic"}},
 		{folder: "server/session", may: []string{"jute"}, pure: true, uses: []string{"sync", "sync/atomic"}},
 		{folder: "server/auth/digestmd5", pure: true},
+		{folder: "server/lookout"}, // for long tasks of the stores, too
 		{folder: "server/metrics/...", may: []string{"jute", "server/metrics/...", prometheus, unix}},
 		{folder: "server/secure/x500", pure: true},
 		{folder: "server/secure", may: []string{"conf", jks, pkcs12}},
@@ -72,6 +73,7 @@ func layers() []layer {
 		{folder: "quorum/sim", may: []string{"jute", "quorum/verifier", "quorum/election", "quorum/zab"}, pure: true, uses: []string{"math/rand/v2"}},
 		{folder: "quorum/...", may: []string{"jute", "conf", "quorum/...", unix, rate, xsync}},
 		{folder: "persistence/javafile", may: []string{"jute", "persistence", compress, pebble}}, // vfs
+		{folder: "persistence/slowcall", may: []string{"server/lookout", pebble, unix}},
 		{folder: "persistence/...", may: []string{"jute", "server/tree", "persistence/...", pebble, unix, xsync}},
 		{folder: "compat/...", may: []string{"jute", "conf", "compat/...", "cmd/internal/client", porcupine, unix, xsync}},
 		{folder: "cmd/internal/client", may: []string{"jute"}},
