@@ -70,8 +70,8 @@
 //	events for 10,000 clients at once, again and again     7.7 to 9.3  5.2 to 6.2   2.7 to 4.4
 //	lists of a million children, counts, dumps in a loop   10 to 13    5.3 to 6.2   1.5 to 5.7
 //
-// On a machine twice as fast: 3.3, 2.0 and 1.0 under the first, 3.9, 2.2 and 1.0 under the second, one run of each; under
-// the last, three runs, 5.8 to 5.9, 2.4 to 2.5 and 0.9 to 1.5.
+// On a machine twice as fast, two runs: 3.3 and 3.5, 2.0 and 2.0, 1.0 and 1.2 under the first, 3.9 and 4.8, 2.2 and 2.7, 1.0 and
+// 1.1 under the second; under the last, four: 5.8 to 7.4, 2.4 to 3.1, 0.8 to 1.5.
 //
 // Apache ZooKeeper 3.9.5 with a heap of 2 GiB in our place, once: 185 ms under the first, 15 elsewhere, 6.9 before it, with
 // 3,600 transactions ahead of a write; the second ended it, out of memory.
