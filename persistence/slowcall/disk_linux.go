@@ -13,13 +13,14 @@ import (
 )
 
 func disk(fs vfs.FS, hold func(name string) bool) vfs.FS {
-	return diskFS{fs, hold, newTurn()}
+	return diskFS{fs, hold, newTurn(), newPieces()}
 }
 
 type diskFS struct {
 	vfs.FS
-	hold func(name string) bool // may be nil
-	turn *turn
+	hold   func(name string) bool // may be nil
+	turn   *turn
+	pieces pieces
 }
 
 // Unwrap is how Pebble finds the file system below.
@@ -31,7 +32,7 @@ func (d diskFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 		return nil, err
 	}
 	if isTable(name) {
-		return newTable(d.file(name, f), c), nil
+		return newTable(d.file(name, f), c, d.pieces), nil
 	}
 	return d.file(name, f), nil
 }

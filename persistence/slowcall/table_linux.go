@@ -24,11 +24,13 @@ const (
 )
 
 // pieces keeps memory for pieces: that of the few tables which are written at a time.
-var pieces = make(chan []byte, 4)
+type pieces chan []byte
 
-func takePiece() []byte {
+func newPieces() pieces { return make(pieces, 4) }
+
+func (p pieces) take() []byte {
 	select {
-	case b := <-pieces:
+	case b := <-p:
 		return b
 	default:
 	}
@@ -37,9 +39,9 @@ func takePiece() []byte {
 	return b[from : from+pieceBytes]
 }
 
-func keepPiece(b []byte) {
+func (p pieces) keep(b []byte) {
 	select {
-	case pieces <- b:
+	case p <- b:
 	default:
 	}
 }
@@ -49,14 +51,15 @@ func isTable(name string) bool { return strings.HasSuffix(name, ".sst") }
 // table is a table that is written from its begin to its end, by one goroutine at a time.
 type table struct {
 	file
+	pieces pieces
 	direct bool   // past the page cache
 	piece  []byte // nil while nothing waits
 	waits  int    // bytes in piece that are not written
 }
 
 // newTable makes a table of a new file.
-func newTable(f *file, c vfs.DiskWriteCategory) *table {
-	return &table{file: *f, direct: c == SeldomRead && setDirect(f, true)}
+func newTable(f *file, c vfs.DiskWriteCategory, p pieces) *table {
+	return &table{file: *f, pieces: p, direct: c == SeldomRead && setDirect(f, true)}
 }
 
 // setDirect changes whether a file is written past the page cache. Not every file system can.
@@ -78,7 +81,7 @@ func setDirect(f vfs.File, direct bool) bool {
 func (t *table) Write(b []byte) (n int, err error) {
 	for n < len(b) {
 		if t.piece == nil {
-			t.piece = takePiece()
+			t.piece = t.pieces.take()
 		}
 		if t.waits == pieceBytes {
 			if err := t.spill(); err != nil {
@@ -128,7 +131,7 @@ func (t *table) finish() error {
 	if err := t.spill(); err != nil {
 		return err
 	}
-	keepPiece(t.piece)
+	t.pieces.keep(t.piece)
 	t.piece = nil
 	return nil
 }

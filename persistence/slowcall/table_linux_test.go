@@ -113,7 +113,7 @@ func TestTableFull(t *testing.T) {
 	defer ro.Close()
 	full := &fullFile{File: f, fd: ro.Fd()}
 	released := 0
-	w, err := vfs.OnDiskFull(oneFile{vfs.Default, newTable(&file{File: full, name: name}, SeldomRead)}, func() {
+	w, err := vfs.OnDiskFull(oneFile{vfs.Default, newTable(&file{File: full, name: name}, SeldomRead, newPieces())}, func() {
 		released++
 		full.room += pieceBytes / 3
 	}).Create(name, vfs.WriteCategoryUnspecified)
