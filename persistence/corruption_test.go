@@ -12,10 +12,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 )
 
 // copyFiles puts a mem disk's store onto a real one, as a crash left it.
-func copyFiles(t *testing.T, fs *vfs.MemFS, from, to string) {
+func copyFiles(t *testing.T, fs *crashdisk.Disk, from, to string) {
 	t.Helper()
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		t.Fatal(err)
@@ -50,7 +51,7 @@ func flip(t *testing.T, path string, at int) {
 // crashedLog is a folder as a kill in the middle of n acknowledged writes left it, all in one WAL.
 func crashedLog(t *testing.T, n jute.Zxid, size, inFlight int) (dir, wal string) {
 	t.Helper()
-	fs := vfs.NewCrashableMem()
+	fs := crashdisk.New()
 	l, a := openTestLog(t, fs, LogOptions{})
 	for z := jute.Zxid(1); z <= n; z++ {
 		appendRange(t, l, z, z, size)

@@ -2,19 +2,20 @@ package persistence
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"zk/persistence/crashdisk"
 )
 
 // crashes cuts the power at every operation that changes the disk, in one run: each time it keeps what a
 // restart would find.
 type crashes struct {
-	fs *vfs.MemFS // what the stores run on is errorfs.Wrap(fs, the crashes)
+	fs *crashdisk.Disk // what the stores run on is crashdisk.Injected(fs, the crashes)
 
 	mu    sync.Mutex
 	on    bool
@@ -24,36 +25,14 @@ type crashes struct {
 
 // crashed is a disk after a power cut.
 type crashed struct {
-	fs    *vfs.MemFS
+	fs    *crashdisk.Disk
 	stage int
 	text  string
 }
 
 func newCrashes() (*crashes, vfs.FS) {
-	c := &crashes{fs: vfs.NewCrashableMem()}
-	return c, lockFS{injecting{errorfs.Wrap(c.fs, c)}, &c.mu}
-}
-
-// injecting also sees what is done to a write-ahead log that is used again.
-type injecting struct{ *errorfs.FS }
-
-func (fs injecting) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := fs.Rename(from, to); err != nil {
-		return nil, err
-	}
-	return fs.OpenReadWrite(to, c)
-}
-
-// lockFS keeps MemFS.Lock, which takes its read lock twice, from meeting a clone.
-type lockFS struct {
-	vfs.FS
-	mu *sync.Mutex
-}
-
-func (fs lockFS) Lock(name string) (io.Closer, error) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	return fs.FS.Lock(name)
+	c := &crashes{fs: crashdisk.New()}
+	return c, crashdisk.Injected(c.fs, c)
 }
 
 // at begins to cut, or says that a stage was reached: what it promises holds from here on.

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 )
 
 // syncsOf counts the syncs below a folder, by file, and fails those of one kind of file.
@@ -68,7 +69,7 @@ func fillSide(t *testing.T, side *State, n int) {
 // TestSideStoreSyncs fills a side store: nothing waits for a sync but its first Flush, and a power cut behind the
 // adoption takes nothing away.
 func TestSideStoreSyncs(t *testing.T) {
-	disk := vfs.NewCrashableMem()
+	disk := crashdisk.New()
 	syncs := &syncsOf{dir: "data/zk-state-2", seen: map[string]int{}}
 	r, err := Open(Options{DataDir: "data", FS: errorfs.Wrap(disk, syncs), State: StateOptions{FlushBytes: 64 << 10, MemtableBytes: 64 << 10}})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 )
 
 // value is the test bytes of an entry: told by its zxid alone, so that any copy can be checked.
@@ -244,7 +245,7 @@ func TestLogQueueBound(t *testing.T) {
 func TestLogPowerCut(t *testing.T) {
 	for _, percent := range []int{0, 50, 100} {
 		for round := range 8 {
-			fs := vfs.NewCrashableMem()
+			fs := crashdisk.New()
 			l, a := openTestLog(t, fs, LogOptions{})
 			rng := rand.New(rand.NewPCG(uint64(percent), uint64(round)))
 			n := jute.Zxid(200 + rng.IntN(3000))
@@ -285,7 +286,7 @@ func TestLogPowerCut(t *testing.T) {
 // A failed sync: onFail once, nothing acknowledged that is not durable, nothing accepted any more.
 func TestLogFailedSync(t *testing.T) {
 	for _, plain := range []bool{false, true} {
-		mem := vfs.NewCrashableMem()
+		mem := crashdisk.New()
 		var fail errorfs.Toggle
 		fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 			if op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData {
@@ -323,7 +324,7 @@ func TestLogFailedSync(t *testing.T) {
 
 // NoSync acknowledges without syncing, and what a killed process wrote is still there.
 func TestLogNoSync(t *testing.T) {
-	fs := vfs.NewCrashableMem()
+	fs := crashdisk.New()
 	syncs := 0
 	l, a := openTestLog(t, fs, LogOptions{NoSync: true, OnFsync: func(time.Duration) { syncs++ }})
 	appendRange(t, l, 1, 100, 100)
@@ -343,7 +344,7 @@ func TestLogNoSync(t *testing.T) {
 }
 
 func TestLogEpochs(t *testing.T) {
-	fs := vfs.NewCrashableMem()
+	fs := crashdisk.New()
 	l, _ := openTestLog(t, fs, LogOptions{})
 	for e := int64(1); e <= 40; e++ {
 		if err := l.SetAcceptedEpoch(e); err != nil {

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 )
 
 // countRand gives store ids that count, so that two stores differ.
@@ -86,7 +87,7 @@ func TestOpenFreshAndAgain(t *testing.T) {
 func TestCrashDuringOpen(t *testing.T) {
 	for _, had := range []jute.Zxid{0, 40} {
 		for stopAt, crashed := 1, true; crashed; stopAt++ {
-			fs := vfs.NewCrashableMem()
+			fs := crashdisk.New()
 			o := Options{FS: fs, DataDir: "data", DataLogDir: "log"}
 			if had > 0 {
 				runPair(t, o, had, 30)
@@ -100,10 +101,10 @@ func TestCrashDuringOpen(t *testing.T) {
 
 // crashOpen opens the pair, crashes it at a file operation and looks at what is left; false when there are
 // fewer operations.
-func crashOpen(t *testing.T, fs *vfs.MemFS, o Options, stopAt int, had jute.Zxid) bool {
+func crashOpen(t *testing.T, fs *crashdisk.Disk, o Options, stopAt int, had jute.Zxid) bool {
 	t.Helper()
 	var mu sync.Mutex
-	var after *vfs.MemFS
+	var after *crashdisk.Disk
 	n := 0
 	o.FS = errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		switch op.Kind {
@@ -192,7 +193,9 @@ func TestOpenRefuses(t *testing.T) {
 		{"state lost", remove(zkState), []string{"entries up to 0x64", "missing", "restore"}},
 		{"state of another store", set(zkState, metaStoreID, make([]byte, 16)), []string{"store id 00000000000000000000000000000000", "01010101"}},
 		{"log of another store", set("log/zk-log", metaStoreID, make([]byte, 16)), []string{"store id"}},
-		{"log marker lost", func(t *testing.T, fs *vfs.MemFS, o *Options) { removeMatching(t, fs, "log/zk-log", "marker.manifest") }, []string{"corrupt", "log/zk-log"}},
+		{"log marker lost", func(t *testing.T, fs *vfs.MemFS, o *Options) {
+			removeMatching(t, fs, "log/zk-log", "marker.manifest")
+		}, []string{"corrupt", "log/zk-log"}},
 		{"state marker lost", func(t *testing.T, fs *vfs.MemFS, o *Options) { removeMatching(t, fs, zkState, "marker.manifest") }, []string{"corrupt", zkState}},
 		{"log manifest lost", func(t *testing.T, fs *vfs.MemFS, o *Options) { removeMatching(t, fs, "log/zk-log", "MANIFEST") }, []string{"MANIFEST"}},
 		{"state tables lost", func(t *testing.T, fs *vfs.MemFS, o *Options) { removeMatching(t, fs, zkState, "0") }, []string{zkState}},
@@ -335,7 +338,7 @@ func TestOpenNeedsRandom(t *testing.T) {
 func TestPairPowerCut(t *testing.T) {
 	for _, percent := range []int{0, 50, 100} {
 		for round := range 6 {
-			fs := vfs.NewCrashableMem()
+			fs := crashdisk.New()
 			o := Options{FS: fs, DataDir: "data", DataLogDir: "log", State: StateOptions{FlushTxns: 50}}
 			r := both(t, o)
 			a := newAcks()

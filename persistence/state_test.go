@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 )
 
 func openTestState(t testing.TB, fs vfs.FS, o StateOptions) *State {
@@ -146,7 +147,7 @@ func TestStateContents(t *testing.T) {
 func TestStatePowerCut(t *testing.T) {
 	for _, percent := range []int{0, 50, 100} {
 		for round := range 5 {
-			fs := vfs.NewCrashableMem()
+			fs := crashdisk.New()
 			s := openTestState(t, fs, StateOptions{FlushTxns: 7, MemtableBytes: 1 << 20})
 			var mu sync.Mutex
 			var told Applied
@@ -197,7 +198,7 @@ func TestStatePowerCut(t *testing.T) {
 
 // A returned Commit means nothing: only a finished flush moves the durable mark.
 func TestStateDurableMark(t *testing.T) {
-	fs := vfs.NewCrashableMem()
+	fs := crashdisk.New()
 	s := openTestState(t, fs, StateOptions{FlushTxns: -1, FlushBytes: -1})
 	defer s.Close()
 	commit(t, s, 10, func(b *StateBatch) { b.SetNode("/", nil) })

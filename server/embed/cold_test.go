@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 	"zk/persistence/nodestore"
 	"zk/server/embed"
 	"zk/server/tree"
@@ -56,7 +57,7 @@ func nodeLine(path string, n *tree.Node, data []byte) string {
 
 // clone is a disk with the same content.
 func clone(fs vfs.FS) vfs.FS {
-	return fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))})
+	return fs.(*crashdisk.Disk).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))})
 }
 
 // step is a request of a script; session says whose.
@@ -190,7 +191,7 @@ func runSteps(t *testing.T, r *rig, steps []step, clients ...*client) (out []str
 // TestColdNodes runs a script of every request on a server whose tree is in memory, and on one with the
 // same data that has nothing but the root in memory: the answers and the tree afterwards are the same.
 func TestColdNodes(t *testing.T) {
-	first := newRig(t, vfs.NewCrashableMem(), "extendedTypesEnabled=true")
+	first := newRig(t, crashdisk.New(), "extendedTypesEnabled=true")
 	first.open()
 	a, b := first.connect(), first.connect()
 	growColdTree(a, b)
@@ -229,7 +230,7 @@ func TestColdNodes(t *testing.T) {
 
 // TestColdRedo: redo of a log over a cold tree, and requests that race with the warm-up.
 func TestColdRedo(t *testing.T) {
-	first := newRig(t, vfs.NewCrashableMem(), "extendedTypesEnabled=true")
+	first := newRig(t, crashdisk.New(), "extendedTypesEnabled=true")
 	first.open()
 	a, b := first.connect(), first.connect()
 	growColdTree(a, b)
@@ -248,7 +249,7 @@ func TestColdRedo(t *testing.T) {
 	want := verify(t, second)
 
 	for i := range 10 {
-		third := newRig(t, dead.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))}), "extendedTypesEnabled=true")
+		third := newRig(t, dead.(*crashdisk.Disk).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))}), "extendedTypesEnabled=true")
 		third.deps.Cold = i == 0
 		third.open()
 		e, ok := third.renew(c)

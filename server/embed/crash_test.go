@@ -17,6 +17,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 	"zk/persistence/nodestore"
 	"zk/server/embed"
 )
@@ -111,7 +112,7 @@ func (l *load) check(t *testing.T, r *rig, acked []int) {
 func TestPowerCuts(t *testing.T) {
 	for _, unsynced := range []int{0, 50, 100} {
 		t.Run(fmt.Sprint("unsynced ", unsynced), func(t *testing.T) {
-			fs := vfs.NewCrashableMem()
+			fs := crashdisk.New()
 			r := newRig(t, fs)
 			r.deps.NodeLimits = nodestore.Limits{FreezeTxns: 40, FreezeBytes: 1 << 20, FreezeAge: 5 * time.Millisecond}
 			r.open()
@@ -148,7 +149,7 @@ func TestPowerCuts(t *testing.T) {
 // TestFailedSync: a sync of the log that fails ends the server with the reason, and nothing is
 // acknowledged after it.
 func TestFailedSync(t *testing.T) {
-	mem := vfs.NewCrashableMem()
+	mem := crashdisk.New()
 	var failing atomic.Bool
 	inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if failing.Load() && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo) &&
@@ -157,7 +158,7 @@ func TestFailedSync(t *testing.T) {
 		}
 		return nil
 	})
-	r := newRig(t, injected(mem, inject))
+	r := newRig(t, crashdisk.Injected(mem, inject))
 	r.open()
 	node := r.node
 	r.node = nil // a server that failed has nothing to close: its process ends
@@ -189,7 +190,7 @@ func TestFailedSync(t *testing.T) {
 
 // TestFailedStart: a start that fails after the redo leaves nothing behind.
 func TestFailedStart(t *testing.T) {
-	fs := vfs.NewCrashableMem()
+	fs := crashdisk.New()
 	r := newRig(t, fs)
 	r.open()
 	r.connect().fill("/a", 100)

@@ -13,6 +13,7 @@ import (
 
 	"zk/jute"
 	"zk/persistence"
+	"zk/persistence/crashdisk"
 	"zk/persistence/nodestore"
 	"zk/server/embed"
 )
@@ -77,7 +78,7 @@ func kill(node *embed.Node) {
 }
 
 // abandon ends a server that has failed, as its process would, and gives its disk: what was synced.
-func (g *group) abandon(i int, mem *vfs.MemFS) *vfs.MemFS {
+func (g *group) abandon(i int, mem *crashdisk.Disk) *crashdisk.Disk {
 	g.t.Helper()
 	kill(g.rigs[i].node)
 	g.rigs[i].node = nil
@@ -85,7 +86,7 @@ func (g *group) abandon(i int, mem *vfs.MemFS) *vfs.MemFS {
 }
 
 // losesMemory waits for the end of a server that has met damage in a store, and gives its disk.
-func (g *group) losesMemory(t *testing.T, i int, end <-chan error, dir string) *vfs.MemFS {
+func (g *group) losesMemory(t *testing.T, i int, end <-chan error, dir string) *crashdisk.Disk {
 	t.Helper()
 	var err error
 	select {
@@ -97,7 +98,7 @@ func (g *group) losesMemory(t *testing.T, i int, end <-chan error, dir string) *
 	if !errors.As(err, &corrupt) || corrupt.ExitCode() != 3 {
 		t.Fatalf("server %d has ended with %v", i+1, err)
 	}
-	mem := g.abandon(i, g.rigs[i].fs.(*vfs.MemFS))
+	mem := g.abandon(i, g.rigs[i].fs.(*crashdisk.Disk))
 	if !namesFile(t, mem, dir, err.Error()) {
 		t.Errorf("no file of %s is named: %v", dir, err)
 	}
@@ -124,7 +125,7 @@ func namesFile(t *testing.T, fs vfs.FS, dir, text string) bool {
 
 // rejoins has the others go on, starts a server on a disk that marks it as one without memory, and waits until it has
 // everything.
-func (g *group) rejoins(t *testing.T, i int, mem *vfs.MemFS) {
+func (g *group) rejoins(t *testing.T, i int, mem *crashdisk.Disk) {
 	t.Helper()
 	g.writes(t, (i+1)%3, "without the damaged one")
 	g.put(i, mem).open()
@@ -138,7 +139,7 @@ func (g *group) rejoins(t *testing.T, i int, mem *vfs.MemFS) {
 
 // rejoinsWithoutVote is rejoins, but first the server is the second of three, which is no quorum without its memory;
 // and last it is once more, which is one.
-func (g *group) rejoinsWithoutVote(t *testing.T, i int, mem *vfs.MemFS) {
+func (g *group) rejoinsWithoutVote(t *testing.T, i int, mem *crashdisk.Disk) {
 	t.Helper()
 	stays, goes := (i+1)%3, (i+2)%3
 	g.writes(t, stays, "without the damaged one")
@@ -260,7 +261,7 @@ func TestDamagedStateReadForLearner(t *testing.T) {
 	leader, _ := g.leader()
 	end := g.end(leader)
 	spoil(t, g.rigs[leader].fs, stateDir, largeTable, map[string]bool{})
-	observer := g.put(3, vfs.NewCrashableMem())
+	observer := g.put(3, crashdisk.New())
 	observer.cfg.Rejoin = true
 	observer.open()
 	g.rejoinsWithoutVote(t, leader, g.losesMemory(t, leader, end, stateDir))

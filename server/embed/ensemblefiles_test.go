@@ -15,6 +15,7 @@ import (
 
 	"zk/jute"
 	"zk/persistence"
+	"zk/persistence/crashdisk"
 	"zk/server/embed"
 )
 
@@ -84,7 +85,7 @@ func (g *group) starts(t *testing.T, i int, fs vfs.FS) (outcome, error) {
 	if !errors.As(err, &corrupt) {
 		t.Errorf("ended with %v", err)
 	}
-	r.fs = g.abandon(i, r.fs.(*vfs.MemFS))
+	r.fs = g.abandon(i, r.fs.(*crashdisk.Disk))
 	return refused, err
 }
 
@@ -99,7 +100,7 @@ func (g *group) joins(t *testing.T, i int) {
 		if err := <-end; !errors.As(err, &corrupt) {
 			t.Errorf("ended with %v", err)
 		}
-		g.put(i, g.abandon(i, g.rigs[i].fs.(*vfs.MemFS))).open()
+		g.put(i, g.abandon(i, g.rigs[i].fs.(*crashdisk.Disk))).open()
 	}
 	g.awaitServing(i)
 	g.same()
@@ -111,7 +112,7 @@ func (g *group) joins(t *testing.T, i int) {
 
 // startWithDisks starts an ensemble and gives the disk of one that can be spared, as it was when it was closed and as
 // a kill has left it. Then the others write something.
-func startWithDisks(t *testing.T) (g *group, i int, c *client, disks map[string]*vfs.MemFS) {
+func startWithDisks(t *testing.T) (g *group, i int, c *client, disks map[string]*crashdisk.Disk) {
 	t.Helper()
 	g = startGroup(t, 3, 0)
 	leader, followers := g.leader()
@@ -119,15 +120,15 @@ func startWithDisks(t *testing.T) (g *group, i int, c *client, disks map[string]
 	c.createPages("/p", pages(30, 1000))
 	c.ok(jute.OpCreate, create("/e", "", jute.FlagEphemeral))
 	g.same()
-	disks = map[string]*vfs.MemFS{}
+	disks = map[string]*crashdisk.Disk{}
 	g.crash(i)
 	g.rigs[i].open() // tables of what was in the write-ahead log
 	g.awaitServing(i)
 	c.createPages("/q", pages(30, 1000))
 	g.same()
-	disks["killed"] = clone(g.rigs[i].fs).(*vfs.MemFS)
+	disks["killed"] = clone(g.rigs[i].fs).(*crashdisk.Disk)
 	g.rigs[i].close()
-	disks["closed"] = clone(g.rigs[i].fs).(*vfs.MemFS)
+	disks["closed"] = clone(g.rigs[i].fs).(*crashdisk.Disk)
 	c.ok(jute.OpCreate, create("/meanwhile", "", 0))
 	return g, i, c, disks
 }
@@ -159,7 +160,7 @@ func TestEnsembleDamagedFiles(t *testing.T) {
 			}
 			for fault, damage := range damages {
 				t.Run(name+file+" "+fault, func(t *testing.T) {
-					fs := clone(disk).(*vfs.MemFS)
+					fs := clone(disk).(*crashdisk.Disk)
 					if err := damage(fs); err != nil {
 						t.Fatal(err)
 					}

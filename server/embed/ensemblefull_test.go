@@ -18,19 +18,20 @@ import (
 
 	"zk/jute"
 	"zk/persistence"
+	"zk/persistence/crashdisk"
 )
 
 // smallDisk is a disk in memory that is full one day: what would be written beyond its size finds no space.
 type smallDisk struct {
-	mem  *vfs.MemFS
+	mem  *crashdisk.Disk
 	fs   vfs.FS
 	size atomic.Int64 // bytes
 }
 
-func newSmallDisk(size int64, mem *vfs.MemFS) *smallDisk {
+func newSmallDisk(size int64, mem *crashdisk.Disk) *smallDisk {
 	d := &smallDisk{mem: mem}
 	d.size.Store(size)
-	d.fs = injected(d.mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	d.fs = crashdisk.Injected(d.mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		switch op.Kind {
 		case errorfs.OpFileWrite, errorfs.OpFilePreallocate, errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpMkdirAll:
 			if d.used("/data") >= d.size.Load() {
@@ -101,7 +102,7 @@ func TestSnapDoesNotFit(t *testing.T) {
 	}
 	i := followers[0]
 	g.rigs[i].close()
-	r := g.rig(i, vfs.NewCrashableMem(), []string{"zk.diskBallastBytes=0", "zk.diskLowWaterBytes=20m"})
+	r := g.rig(i, crashdisk.New(), []string{"zk.diskBallastBytes=0", "zk.diskLowWaterBytes=20m"})
 	g.rigs[i] = r
 	var free, refused atomic.Int64
 	free.Store(plenty)
@@ -143,7 +144,7 @@ func TestEnsembleDiskFull(t *testing.T) {
 		go func() { end <- node.Wait() }() // ends with the server
 	}
 	for i := range g.rigs {
-		open(i, newSmallDisk(1<<40, vfs.NewCrashableMem()))
+		open(i, newSmallDisk(1<<40, crashdisk.New()))
 	}
 	g.awaitServing(0)
 	leader, followers := g.leader()
@@ -181,7 +182,7 @@ func TestEnsembleDiskFull(t *testing.T) {
 	restart(i)
 	// A follower that gets the tree.
 	g.rigs[i].close()
-	open(i, newSmallDisk(1<<20, vfs.NewCrashableMem()))
+	open(i, newSmallDisk(1<<20, crashdisk.New()))
 	await(t, "the tree to fill the disk", ended(i))
 	restart(i)
 	// The leader.

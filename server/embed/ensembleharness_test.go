@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 	"zk/quorum/verifier"
 )
 
@@ -61,7 +62,7 @@ func newGroup(t testing.TB, voters, observers int, lines ...string) *group {
 		t.Fatal(err)
 	}
 	for i := range voters + observers {
-		g.rigs = append(g.rigs, g.rig(i, vfs.NewCrashableMem(), lines))
+		g.rigs = append(g.rigs, g.rig(i, crashdisk.New(), lines))
 	}
 	return g
 }
@@ -84,7 +85,7 @@ func (g *group) crash(i int) {
 	g.t.Helper()
 	r := g.rigs[i]
 	g.net.isolate(i, true)
-	fs := r.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{RNG: rand.New(rand.NewPCG(uint64(i), 2))})
+	fs := r.fs.(*crashdisk.Disk).CrashClone(vfs.CrashCloneCfg{RNG: rand.New(rand.NewPCG(uint64(i), 2))})
 	r.close()
 	g.net.isolate(i, false)
 	next := g.rig(i, fs, nil)

@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"zk/jute"
+	"zk/persistence/crashdisk"
 	"zk/persistence/nodestore"
 )
 
@@ -66,7 +65,7 @@ func TestEnsembleSnap(t *testing.T) {
 	g.awaitServing(wiped)
 	g.rigs[wiped].close()
 	c.ok(jute.OpCreate, create("/meanwhile", "", 0))
-	next := g.rig(wiped, vfs.NewCrashableMem(), nil)
+	next := g.rig(wiped, crashdisk.New(), nil)
 	next.cfg = g.rigs[wiped].cfg
 	g.rigs[wiped] = next
 	next.open()

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 	"zk/persistence/nodestore"
 	"zk/server/embed"
 )
@@ -24,14 +25,14 @@ import (
 
 // brokenDisk is a disk in memory whose operations fail as the test says.
 type brokenDisk struct {
-	mem  *vfs.MemFS
+	mem  *crashdisk.Disk
 	fs   vfs.FS
 	fail atomic.Pointer[func(op errorfs.Op) bool]
 }
 
-func newBrokenDisk(mem *vfs.MemFS) *brokenDisk {
+func newBrokenDisk(mem *crashdisk.Disk) *brokenDisk {
 	d := &brokenDisk{mem: mem}
-	d.fs = injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	d.fs = crashdisk.Injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if fail := d.fail.Load(); fail != nil && (*fail)(op) {
 			return &os.PathError{Op: "sync", Path: op.Path, Err: syscall.EIO}
 		}
@@ -77,7 +78,7 @@ func failedSync(t *testing.T, role string, inLog bool, fails func(op errorfs.Op)
 	g := newGroup(t, 3, 0)
 	disks := make([]*brokenDisk, len(g.rigs))
 	for i := range g.rigs {
-		disks[i] = newBrokenDisk(vfs.NewCrashableMem())
+		disks[i] = newBrokenDisk(crashdisk.New())
 		r := g.put(i, disks[i].fs)
 		r.deps.NodeLimits = nodestore.Limits{FreezeTxns: 5, FreezeBytes: 1 << 20, FreezeAge: 5 * time.Millisecond}
 		r.deps.StateOptions.FlushTxns = 10
@@ -164,7 +165,7 @@ func TestEnsembleFailedStarts(t *testing.T) {
 			c.createPages("/p", pages(50, 1000))
 			g.awaitServing(i)
 			g.rigs[i].close()
-			mem, failed, marked := clone(g.rigs[i].fs).(*vfs.MemFS), 0, false
+			mem, failed, marked := clone(g.rigs[i].fs).(*crashdisk.Disk), 0, false
 			for at := 1; ; at += stride {
 				c.ok(jute.OpCreate, create("/n-", "", jute.FlagSequential))
 				d := newBrokenDisk(mem)

@@ -12,6 +12,7 @@ import (
 
 	"zk/jute"
 	"zk/persistence"
+	"zk/persistence/crashdisk"
 	"zk/server/embed"
 )
 
@@ -118,7 +119,7 @@ func emptyDigest(t *testing.T, snapshot []byte) {
 // TestExportKilled exports what a server left that was killed: the end of its log is not in the tree yet.
 func TestExportKilled(t *testing.T) {
 	for _, n := range []int{0, 3, 300} {
-		mem := vfs.NewCrashableMem()
+		mem := crashdisk.New()
 		r := newRig(t, mem, "dataLogDir=/wal")
 		r.cfg.ServerID = 1
 		r.open()
@@ -200,7 +201,7 @@ func TestExportCrash(t *testing.T) {
 	}
 	for _, unsynced := range []int{0, 100} {
 		t.Run(fmt.Sprint("unsynced ", unsynced), func(t *testing.T) {
-			mem := vfs.NewCrashableMem()
+			mem := crashdisk.New()
 			unpack(t, mem, "main/n1/data", "/data")
 			r := newRig(t, mem)
 			r.cfg.ExtendedTypesEnabled, r.cfg.ServerID = true, 1

@@ -21,6 +21,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 	"zk/persistence/nodestore"
 	"zk/server/embed"
 	"zk/server/tree"
@@ -35,7 +36,7 @@ import (
 // damaged is a disk that a server left, and what it must hold.
 type damaged struct {
 	name string
-	fs   *vfs.MemFS
+	fs   *crashdisk.Disk
 	want figures
 	last bool // the last transaction may be missing
 }
@@ -46,7 +47,7 @@ func faultLines() []string { return []string{"dataLogDir=/log", "extendedTypesEn
 // leftDisks are the disks of one server, closed and killed.
 func leftDisks(t *testing.T) []damaged {
 	t.Helper()
-	r := newRig(t, vfs.NewCrashableMem(), faultLines()...)
+	r := newRig(t, crashdisk.New(), faultLines()...)
 	r.open()
 	a, b := r.connect(), r.connect()
 	growSmallTree(a, b)
@@ -55,9 +56,9 @@ func leftDisks(t *testing.T) []damaged {
 	for i := range 30 {
 		a.ok(jute.OpSetData, setData("/t/big", strings.Repeat(fmt.Sprint(i%10), 3000), -1))
 	}
-	killed := clone(r.fs).(*vfs.MemFS)
+	killed := clone(r.fs).(*crashdisk.Disk)
 	r.close()
-	closed := clone(r.fs).(*vfs.MemFS)
+	closed := clone(r.fs).(*crashdisk.Disk)
 	want := verify(t, r)
 	return []damaged{{"closed", closed, want, false}, {"killed", killed, want, true}}
 }
@@ -223,7 +224,7 @@ func TestDamagedFiles(t *testing.T) {
 // TestFolders swaps, removes and ages whole folders.
 func TestFolders(t *testing.T) {
 	const log, state = "/log/zk-log", "/data/zk-state-1"
-	mine, other := newRig(t, vfs.NewCrashableMem(), faultLines()...), newRig(t, vfs.NewCrashableMem(), faultLines()...)
+	mine, other := newRig(t, crashdisk.New(), faultLines()...), newRig(t, crashdisk.New(), faultLines()...)
 	mine.open()
 	other.open()
 	c := mine.connect()
@@ -237,7 +238,7 @@ func TestFolders(t *testing.T) {
 	c.ok(jute.OpSetData, setData("/t/big", "newer", -1))
 	mine.close()
 	want := verify(t, mine)
-	d := damaged{"folders", clone(mine.fs).(*vfs.MemFS), want, false}
+	d := damaged{"folders", clone(mine.fs).(*crashdisk.Disk), want, false}
 	for _, c := range []struct {
 		name, dir string
 		from      vfs.FS
@@ -334,7 +335,7 @@ func TestOneListOfOperations(t *testing.T) {
 		{"small, restarts", nodestore.Limits{FreezeTxns: 7, FreezeBytes: 1 << 20, FreezeAge: time.Millisecond}, 20, 100, 3, false, true},
 		{"small, restarts, killed", nodestore.Limits{FreezeTxns: 50, FreezeBytes: 1 << 12, FreezeAge: time.Hour}, 100, 1000, 2, true, true},
 	} {
-		r := newRig(t, vfs.NewCrashableMem(), faultLines()...)
+		r := newRig(t, crashdisk.New(), faultLines()...)
 		r.deps.NodeLimits, r.deps.Cold = c.limits, c.cold
 		r.deps.StateOptions.FlushTxns, r.deps.LogOptions.BatchBytesMax = c.flush, c.batch
 		r.open()
@@ -396,7 +397,7 @@ func TestFailedWrites(t *testing.T) {
 	for _, cause := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS} {
 		met := 0
 		for at := 1; ; at += stride {
-			mem := vfs.NewCrashableMem()
+			mem := crashdisk.New()
 			ended, err := failingRun(t, mem, at, cause)
 			if !ended {
 				break // fewer operations than that
@@ -413,10 +414,10 @@ func TestFailedWrites(t *testing.T) {
 }
 
 // failingRun runs a small load on a disk whose operations fail from one on. ended is false when none did.
-func failingRun(t *testing.T, mem *vfs.MemFS, at int, cause error) (ended bool, err error) {
+func failingRun(t *testing.T, mem *crashdisk.Disk, at int, cause error) (ended bool, err error) {
 	var ops, hit atomic.Int64
 	hit.Store(-1)
-	fs := injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	fs := crashdisk.Injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		switch op.Kind {
 		case errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo, errorfs.OpCreate, errorfs.OpRename, errorfs.OpMkdirAll, errorfs.OpReuseForWrite:
 			if n := ops.Add(1); n >= int64(at) {
@@ -485,7 +486,7 @@ func createSome(t *testing.T, node *embed.Node) (acked jute.Zxid) {
 }
 
 // recheckAfter looks at what is synced on a disk.
-func recheckAfter(t *testing.T, mem *vfs.MemFS, acked jute.Zxid) error {
+func recheckAfter(t *testing.T, mem *crashdisk.Disk, acked jute.Zxid) error {
 	f, err := check(t, mem.CrashClone(vfs.CrashCloneCfg{}), nil)
 	if err == nil && f.LastZxid < acked {
 		err = fmt.Errorf("acknowledged up to %v, there up to %v", acked, f.LastZxid)
@@ -503,15 +504,15 @@ func TestPersistPoints(t *testing.T) {
 	type cut struct {
 		point string
 		acked jute.Zxid
-		disk  *vfs.MemFS
+		disk  *crashdisk.Disk
 	}
-	mem := vfs.NewCrashableMem()
+	mem := crashdisk.New()
 	var mu sync.Mutex
 	var cuts []cut
 	var acked atomic.Int64
 	seen := map[string]int{}
 	rng := rand.New(rand.NewPCG(4, 5))
-	fs := injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	fs := crashdisk.Injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		point := persistPoint(op)
 		if point == "" {
 			return nil
@@ -529,7 +530,7 @@ func TestPersistPoints(t *testing.T) {
 		}
 		return nil
 	}))
-	r := newRig(t, lockFS{fs, &mu}, faultLines()...)
+	r := newRig(t, fs, faultLines()...)
 	r.deps.NodeLimits = nodestore.Limits{FreezeTxns: 20, FreezeBytes: 1 << 20, FreezeAge: 5 * time.Millisecond}
 	r.deps.StateOptions.FlushTxns, r.deps.StateOptions.MemtableBytes = 40, 256<<10
 	for run := range 2 { // a fresh start, and one on what is there
@@ -556,30 +557,6 @@ func TestPersistPoints(t *testing.T) {
 			t.Errorf("point %q was never passed: %v", want, seen)
 		}
 	}
-}
-
-// lockFS keeps MemFS.Lock, which takes its read lock twice, from meeting a clone.
-type lockFS struct {
-	vfs.FS
-	mu *sync.Mutex
-}
-
-func (fs lockFS) Lock(name string) (io.Closer, error) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	return fs.FS.Lock(name)
-}
-
-// injecting is errorfs.Wrap that also sees what is done to a write-ahead log that is used again.
-type injecting struct{ *errorfs.FS }
-
-func injected(fs vfs.FS, i errorfs.Injector) vfs.FS { return injecting{errorfs.Wrap(fs, i)} }
-
-func (fs injecting) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := fs.Rename(from, to); err != nil {
-		return nil, err
-	}
-	return fs.OpenReadWrite(to, c)
 }
 
 // persistPoint names an operation that makes something last: the store, the kind of file, what is done. "" for all

@@ -26,6 +26,7 @@ import (
 
 	"zk/jute"
 	"zk/persistence"
+	"zk/persistence/crashdisk"
 	"zk/persistence/javafile"
 	"zk/persistence/nodestore"
 	"zk/server/embed"
@@ -609,7 +610,7 @@ func TestImportCrash(t *testing.T) {
 	}
 	for _, unsynced := range []int{0, 50, 100} {
 		t.Run(fmt.Sprint("unsynced ", unsynced), func(t *testing.T) {
-			disk := vfs.NewCrashableMem()
+			disk := crashdisk.New()
 			unpack(t, disk, "main/n1/data", "/data")
 			c := newCutter(disk, unsynced)
 			r := newRig(t, c.fs)
@@ -655,21 +656,21 @@ func TestImportCrash(t *testing.T) {
 // cutter makes clones of a disk as it would be after a power cut, before each operation that makes something last.
 type cutter struct {
 	fs       vfs.FS
-	mem      *vfs.MemFS
+	mem      *crashdisk.Disk
 	unsynced int
 	mu       sync.Mutex
 	rng      *rand.Rand
 	cuts     []vfs.FS // guarded by mu
 }
 
-func newCutter(mem *vfs.MemFS, unsynced int) *cutter {
+func newCutter(mem *crashdisk.Disk, unsynced int) *cutter {
 	c := &cutter{mem: mem, unsynced: unsynced, rng: rand.New(rand.NewPCG(11, uint64(unsynced)))}
-	c.fs = lockFS{injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	c.fs = crashdisk.Injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if persistPoint(op) != "" || op.Kind == errorfs.OpRemoveAll {
 			c.cut()
 		}
 		return nil
-	})), &c.mu}
+	}))
 	return c
 }
 
@@ -807,7 +808,7 @@ func TestImportFailedWrites(t *testing.T) {
 	for what, transfer := range transfers {
 		met := 0
 		for at := 1; ; at += stride {
-			mem := vfs.NewCrashableMem()
+			mem := crashdisk.New()
 			unpack(t, mem, "main/n1/data", "/data")
 			r := newRig(t, mem)
 			r.cfg.ExtendedTypesEnabled, r.cfg.ServerID = true, 1
@@ -815,7 +816,7 @@ func TestImportFailedWrites(t *testing.T) {
 				r.mustImport(embed.ImportOptions{})
 			}
 			var ops atomic.Int64
-			r.deps.FS = injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			r.deps.FS = crashdisk.Injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 				if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose && ops.Add(1) >= int64(at) {
 					return &os.PathError{Op: "write", Path: op.Path, Err: syscall.ENOSPC}
 				}

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 )
 
 const lostFile = "/data/zk-lost-memory"
@@ -46,7 +47,7 @@ func TestLostMemory(t *testing.T) {
 			}
 		},
 		func(r *rig) { r.cfg.Rejoin = true },
-		func(r *rig) { r.fs = vfs.NewCrashableMem(); r.deps.FS = r.fs }, // wiped
+		func(r *rig) { r.fs = crashdisk.New(); r.deps.FS = r.fs }, // wiped
 	} {
 		g.awaitServing(i)
 		r := g.rigs[i]

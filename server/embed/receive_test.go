@@ -18,6 +18,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 	"zk/quorum"
 	"zk/server/tree"
 )
@@ -226,11 +227,11 @@ func TestReceiveCrash(t *testing.T) {
 	c.fill("/many", 300)
 	zxid, b := from.snap()
 
-	mem := vfs.NewCrashableMem()
+	mem := crashdisk.New()
 	var mu sync.Mutex
-	var disks []*vfs.MemFS
+	var disks []*crashdisk.Disk
 	var on bool
-	fs := injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+	fs := crashdisk.Injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if persistPoint(op) == "" {
 			return nil
 		}
@@ -241,7 +242,7 @@ func TestReceiveCrash(t *testing.T) {
 		}
 		return nil
 	}))
-	to := newRig(t, lockFS{fs, &mu}, faultLines()...)
+	to := newRig(t, fs, faultLines()...)
 	to.open()
 	to.connect().fill("/own", 50)
 	old := parse(t, to.snapshot())

@@ -20,6 +20,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 	"zk/persistence/javafile"
 	"zk/server/tree"
 )
@@ -637,7 +638,7 @@ func (v source) EachNode(yield func(*jute.SnapshotNode) error) error {
 // TestRestoreCrash cuts the power at every step of a restore: what comes back is one of the two trees,
 // whole, and goes on.
 func TestRestoreCrash(t *testing.T) {
-	mem := vfs.NewCrashableMem()
+	mem := crashdisk.New()
 	r := newRig(t, mem)
 	r.open()
 	c := r.connect()
@@ -660,8 +661,8 @@ func TestRestoreCrash(t *testing.T) {
 	for _, percent := range []int{0, 50, 100} {
 		for step := 1; ; step += stride {
 			fs := &countingFS{FS: base.CrashClone(vfs.CrashCloneCfg{}), mem: nil}
-			fs.mem = fs.FS.(*vfs.MemFS)
-			fs.cut = func(m *vfs.MemFS) *vfs.MemFS {
+			fs.mem = fs.FS.(*crashdisk.Disk)
+			fs.cut = func(m *crashdisk.Disk) *crashdisk.Disk {
 				return m.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(step), 1))})
 			}
 			v := newRig(t, fs)
@@ -708,10 +709,10 @@ func TestRestoreCrash(t *testing.T) {
 // countingFS makes a clone of the disk as it would be after a power cut, at the n-th step that changes it.
 type countingFS struct {
 	vfs.FS
-	mem   *vfs.MemFS
+	mem   *crashdisk.Disk
 	at    atomic.Int64 // steps left; 0: not counting
-	cut   func(*vfs.MemFS) *vfs.MemFS
-	clone atomic.Pointer[vfs.MemFS]
+	cut   func(*crashdisk.Disk) *crashdisk.Disk
+	clone atomic.Pointer[crashdisk.Disk]
 }
 
 func (fs *countingFS) step() {

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
+	"zk/persistence/crashdisk"
 )
 
 // fast are settings under which sessions end within a fraction of a second.
@@ -156,13 +157,13 @@ func TestRenewalAtTheEnd(t *testing.T) {
 func TestSessionsOverRestart(t *testing.T) {
 	for _, crash := range []bool{false, true} {
 		t.Run(fmt.Sprint("crash ", crash), func(t *testing.T) {
-			r := newRig(t, vfs.NewCrashableMem(), fast...)
+			r := newRig(t, crashdisk.New(), fast...)
 			r.open()
 			back, lost := r.connectFor(2000), r.connectFor(400)
 			back.ok(jute.OpCreate, create("/back", "", jute.FlagEphemeral))
 			lost.ok(jute.OpCreate, create("/lost", "", jute.FlagEphemeral))
 			if crash {
-				fs := r.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
+				fs := r.fs.(*crashdisk.Disk).CrashClone(vfs.CrashCloneCfg{})
 				r.close()
 				r.fs, r.deps.FS = fs, fs
 				r.open()
