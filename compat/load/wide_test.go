@@ -36,6 +36,27 @@ func TestWideReads(t *testing.T) {
 	p.mark()
 	before := p.timed()
 
+	session := func() *conn {
+		c, err := connect(r.Addr, 100*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	lister, counter, churner, watcher := session(), session(), session(), session()
+	lasts := max(4*time.Second, control.Long(t)/4)
+	// One client that lists, and nothing else.
+	p.mark()
+	whole := 0
+	for end := time.Now().Add(lasts); time.Now().Before(end) || whole < 5; whole++ {
+		if err := lister.listWhole(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	during := p.timed()
+	t.Logf("one client: %d lists of %d; others: %v; before: %v", whole, wide, during, before)
+	p.compare("one client that lists", before, during)
+
 	p.mark()
 	var over atomic.Bool
 	var lists, words atomic.Int64
@@ -50,14 +71,6 @@ func TestWideReads(t *testing.T) {
 			}
 		})
 	}
-	session := func() *conn {
-		c, err := connect(r.Addr, 100*time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	lister, counter, churner, watcher := session(), session(), session(), session()
 	run(func() error { lists.Add(1); return lister.listWhole() })
 	run(func() error {
 		_, err := counter.call(jute.OpGetAllChildrenNumber, jute.AppendString(nil, "/"))
@@ -86,13 +99,13 @@ func TestWideReads(t *testing.T) {
 		}
 	})
 	peak := 0
-	for end := time.Now().Add(max(4*time.Second, control.Long(t)/4)); time.Now().Before(end) || lists.Load() < 5; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(lasts); time.Now().Before(end) || lists.Load() < 5; time.Sleep(50 * time.Millisecond) {
 		peak = max(peak, r.memory())
 		if t.Failed() {
 			break
 		}
 	}
-	during := p.timed()
+	during = p.timed()
 	over.Store(true)
 	_ = watcher.nc.Close()
 	wg.Wait()
