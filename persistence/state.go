@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"zk/jute"
@@ -56,6 +57,9 @@ type State struct {
 	db     *pebble.DB
 	cache  *pebble.Cache
 	lock   *pebble.Lock
+	fs     vfs.FS                // as Pebble has it
+	tables sstable.WriterOptions // of tables that are written by ourselves
+	spare  spareChanges
 	fail   *failure
 	// logged, if set, is the log's mark that no Commit may pass (I8); set before the first Commit.
 	logged func() Logged
@@ -150,6 +154,10 @@ func (s *State) open() error {
 	s.holdCompactions(o)
 	o.L0StopWritesThreshold = stateL0Stop
 	tuneState(o)
+	if err := removeTable(fs, s.o.Dir); err != nil {
+		return err
+	}
+	s.fs, s.tables = o.FS, tableOptions(o)
 	db, err := openPebble(s.o.Dir, o)
 	if err != nil {
 		return err
@@ -209,7 +217,13 @@ func (s *State) flushLocked() (*flushing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("persistence: flush the state at %v: %w", jute.Zxid(applied), err)
 	}
-	f := &flushing{applied: applied, pebble: ch, done: make(chan struct{})}
+	return s.await(ch)
+}
+
+// await lets the durable mark follow when all that is committed now is on disk, and flushes asked for before are done.
+// Called with mu held.
+func (s *State) await(onDisk <-chan struct{}) (*flushing, error) {
+	f := &flushing{applied: s.applied.Load(), pebble: onDisk, done: make(chan struct{})}
 	select {
 	case s.flushes <- f:
 	case <-s.stop:
@@ -217,7 +231,7 @@ func (s *State) flushLocked() (*flushing, error) {
 	case <-s.fail.done:
 		return nil, s.fail.get()
 	}
-	s.last, s.unasked, s.askedAt = f, 0, applied
+	s.last, s.unasked, s.askedAt = f, 0, f.applied
 	return f, nil
 }
 

@@ -13,43 +13,32 @@ import (
 // What is passed in is copied. Later changes of a key win.
 type StateBatch struct {
 	s    *State
-	b    *pebble.Batch
+	c    changes
 	done bool
 }
 
 // NewBatch begins a batch of some expected size; 0 is unknown. It ends with Commit or Discard.
-func (s *State) NewBatch(bytes int) *StateBatch {
-	return &StateBatch{s: s, b: s.db.NewBatchWithSize(max(bytes, batchBytesMin))}
-}
-
-// batchBytesMin is what a batch begins with at least.
-const batchBytesMin = 1 << 10
+func (s *State) NewBatch(bytes int) *StateBatch { return &StateBatch{s: s, c: s.spare.take(bytes)} }
 
 func (b *StateBatch) setPath(kind byte, path string, value []byte) {
-	op := b.b.SetDeferred(pathKeyLen(path), len(value))
-	appendPathKey(op.Key[:0], kind, path)
-	copy(op.Value, value)
-	_ = op.Finish() // a batch without index: never fails
+	b.c.keys = appendPathKey(b.c.keys, kind, path)
+	b.c.set(pathKeyLen(path), value)
 }
 
 func (b *StateBatch) deletePath(kind byte, path string) {
-	op := b.b.DeleteDeferred(pathKeyLen(path))
-	appendPathKey(op.Key[:0], kind, path)
-	_ = op.Finish()
+	b.c.keys = appendPathKey(b.c.keys, kind, path)
+	b.c.delete(pathKeyLen(path))
 }
 
 // set puts a key of kind, number and text; number is left out for kinds without one.
 func (b *StateBatch) set(kind byte, number *uint64, text string, value []byte) {
-	op := b.b.SetDeferred(numberKeyLen(number, text), len(value))
-	putNumberKey(op.Key, kind, number, text)
-	copy(op.Value, value)
-	_ = op.Finish()
+	b.c.keys = appendNumberKey(b.c.keys, kind, number, text)
+	b.c.set(numberKeyLen(number, text), value)
 }
 
 func (b *StateBatch) delete(kind byte, number *uint64, text string) {
-	op := b.b.DeleteDeferred(numberKeyLen(number, text))
-	putNumberKey(op.Key, kind, number, text)
-	_ = op.Finish()
+	b.c.keys = appendNumberKey(b.c.keys, kind, number, text)
+	b.c.delete(numberKeyLen(number, text))
 }
 
 func numberKeyLen(number *uint64, text string) int {
@@ -59,14 +48,12 @@ func numberKeyLen(number *uint64, text string) int {
 	return 9 + len(text)
 }
 
-func putNumberKey(k []byte, kind byte, number *uint64, text string) {
-	k[0] = kind
-	k = k[1:]
+func appendNumberKey(b []byte, kind byte, number *uint64, text string) []byte {
+	b = append(b, kind)
 	if number != nil {
-		binary.BigEndian.PutUint64(k, *number)
-		k = k[8:]
+		b = binary.BigEndian.AppendUint64(b, *number)
 	}
-	copy(k, text)
+	return append(b, text...)
 }
 
 // SetNode sets a node's record; rec is opaque here. Root is "/".
@@ -128,11 +115,9 @@ func (b *StateBatch) DeleteACL(id int64) {
 // SetMeta sets a meta value.
 func (b *StateBatch) SetMeta(name string, value []byte) { b.set(keyMeta, nil, name, value) }
 
-// Len is the size of the batch in bytes.
-func (b *StateBatch) Len() int { return b.b.Len() }
-
 // Commit writes the batch as one step to the applied mark, which may not go back. It is visible when
-// Commit returns and durable after a flush only. The batch is finished afterwards, also on error.
+// Commit returns and durable after a flush only; a batch as large as half a memtable is durable at once. The batch is
+// finished afterwards, also on error.
 //
 // A mark beyond what the log holds durably would break I8; that is a bug of the caller, and panics.
 func (b *StateBatch) Commit(applied Applied) error {
@@ -153,23 +138,46 @@ func (b *StateBatch) Commit(applied Applied) error {
 	var mark [8]byte
 	binary.BigEndian.PutUint64(mark[:], uint64(applied))
 	b.SetMeta(metaApplied, mark[:])
-	bytes := int64(b.b.Len())
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.db.Apply(b.b, pebble.NoSync); err != nil {
+	err := s.commit(&b.c, applied)
+	if err != nil {
 		err = fmt.Errorf("persistence: commit the state at %v: %w", jute.Zxid(applied), err)
 		s.fail.fail(err)
+	}
+	return err
+}
+
+// commit writes changes, the mark among them.
+func (s *State) commit(c *changes, applied Applied) error {
+	if s.wantsTable(c) {
+		return s.commitTable(c, applied)
+	}
+	batch := s.db.NewBatchWithSize(c.size())
+	defer batch.Close()
+	c.each(func(key, value []byte, deleted bool) {
+		if deleted {
+			_ = batch.Delete(key, nil) // a batch without index: never fails
+		} else {
+			_ = batch.Set(key, value, nil)
+		}
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.db.Apply(batch, pebble.NoSync); err != nil {
 		return err
 	}
-	s.applied.Store(int64(applied))
-	s.filled.Add(bytes)
-	s.unasked += bytes
+	s.committed(c, applied)
 	if s.o.FlushBytes > 0 && s.unasked >= s.o.FlushBytes || s.o.FlushTxns > 0 && txnsBetween(s.askedAt, int64(applied)) >= s.o.FlushTxns {
 		_, err := s.flushLocked()
 		return err
 	}
 	return nil
+}
+
+// committed notes what is visible now. Called with mu held.
+func (s *State) committed(c *changes, applied Applied) {
+	s.applied.Store(int64(applied))
+	s.filled.Add(int64(c.size()))
+	s.unasked += int64(c.size())
 }
 
 // txnsBetween counts the txns from one mark to a later one; where an epoch ended in between, at least.
@@ -184,6 +192,7 @@ func txnsBetween(from, to int64) int64 {
 func (b *StateBatch) Discard() {
 	if !b.done {
 		b.done = true
-		_ = b.b.Close() // of a batch: never fails
+		b.s.spare.keep(b.c)
+		b.c = changes{}
 	}
 }

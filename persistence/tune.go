@@ -16,6 +16,7 @@ const (
 // tuneState sets what makes the write-behind of the tree cheap.
 func tuneState(o *pebble.Options) {
 	o.L0CompactionThreshold = stateL0Tables
+	o.Experimental.DisableIngestAsFlushable = func() bool { return true } // see commitTable
 	tuneTables(o)
 }
 

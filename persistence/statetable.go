@@ -1,0 +1,105 @@
+package persistence
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/objstorage"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// nextTable is the file in the store's folder in which a large batch becomes a table. It counts for nothing before
+// Pebble has given it a number; what a crash leaves of it is removed at the next start.
+const nextTable = "next.sst"
+
+// tableSyncBytes is how much of a table is written before the system is asked to begin with the disk.
+const tableSyncBytes = 512 << 10
+
+// wantsTable reports whether changes become a table of their own. To Pebble a batch of that size is not much else: it
+// would copy it, sort it, and write it as one table of level 0. By ourselves that takes less: no second copy, keys
+// compared by words, memory that is used again.
+//
+// A store whose merges can't follow gets them through Pebble, which makes the writer wait; and so does one that is
+// filled before it counts, as nobody waits for the disk then.
+func (s *State) wantsTable(c *changes) bool {
+	if s.o.side || c.size() < s.o.MemtableBytes/2 {
+		return false
+	}
+	return int(s.db.Metrics().Levels[0].Sublevels) < stateL0Stop
+}
+
+// commitTable writes changes as a table: all of them become visible and durable at once, after all that was committed
+// before, for whose flush Pebble waits.
+func (s *State) commitTable(c *changes, applied Applied) error {
+	path := s.o.FS.PathJoin(s.o.Dir, nextTable)
+	if err := s.fail.unlessFailed(func() error { return s.writeTable(path, c) }); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.fail.unlessFailed(func() error { return s.db.Ingest(context.Background(), []string{path}) })
+	if err != nil {
+		return err
+	}
+	s.committed(c, applied)
+	done := make(chan struct{})
+	close(done)
+	_, err = s.await(done) // in line behind the flushes under way, whose marks are lower
+	return err
+}
+
+// writeTable writes changes as a table that is durable, but for its name.
+func (s *State) writeTable(path string, c *changes) error {
+	c.order()
+	f, err := s.fs.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{BytesPerSync: tableSyncBytes})
+	w := sstable.NewWriter(&tableFile{f}, s.tables)
+	c.each(func(key, value []byte, deleted bool) {
+		if err != nil {
+			return
+		}
+		if deleted {
+			err = w.Delete(key)
+		} else {
+			err = w.Set(key, value)
+		}
+	})
+	return errors.Join(err, w.Close())
+}
+
+// removeTable removes what a crash has left.
+func removeTable(fs vfs.FS, dir string) error {
+	if err := fs.Remove(fs.PathJoin(dir, nextTable)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// tableFile is a file for Pebble to write a table to.
+type tableFile struct{ f vfs.File }
+
+var _ objstorage.Writable = (*tableFile)(nil)
+
+// Write implements objstorage.Writable.
+func (t *tableFile) Write(p []byte) error {
+	_, err := t.f.Write(p)
+	return err
+}
+
+// Finish implements objstorage.Writable: it makes the file durable.
+func (t *tableFile) Finish() error { return errors.Join(t.f.Sync(), t.f.Close()) }
+
+// Abort implements objstorage.Writable.
+func (t *tableFile) Abort() { _ = t.f.Close() } // the error that led here counts
+
+// tableOptions are those of the tables of a store's level 0.
+func tableOptions(o *pebble.Options) sstable.WriterOptions {
+	o.EnsureDefaults()
+	return o.MakeWriterOptions(0, o.FormatMajorVersion.MaxTableFormat())
+}
