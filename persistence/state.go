@@ -26,8 +26,8 @@ type StateOptions struct {
 	// or bytes are not durable yet (defaults 16,000 and 6 MiB), so that redo at a start stays short
 	// and the log can be purged. Negative: never.
 	FlushTxns, FlushBytes int64
-	// MemtableBytes is the size of a memtable (default 4 MiB). A batch of half of it or more is flushed
-	// as it is, without a copy in a memtable, as one table: it stays one step (I3).
+	// MemtableBytes is the size of a memtable (default 4 MiB). A batch of half of it or more becomes a table of its
+	// own: it stays one step (I3). See commitTable.
 	MemtableBytes int
 	// CacheBytes is the block cache (default 8 MiB; it is Go heap without cgo).
 	CacheBytes int64
@@ -146,7 +146,7 @@ func (s *State) open() error {
 		s.late = newLateSync(fs, s.o.Dir)
 		fs = s.late
 	}
-	o := baseOptions(markerFS{fs, s.fail}, s.lock, s.logger, s.fail, s.cache)
+	o := baseOptions(tableFS{markerFS{fs, s.fail}}, s.lock, s.logger, s.fail, s.cache)
 	o.ErrorIfNotExists = s.o.mustExist
 	o.DisableWAL = true
 	o.MemTableSize = uint64(s.o.MemtableBytes)
@@ -154,10 +154,10 @@ func (s *State) open() error {
 	s.holdCompactions(o)
 	o.L0StopWritesThreshold = stateL0Stop
 	tuneState(o)
-	if err := removeTable(fs, s.o.Dir); err != nil {
-		return err
-	}
 	s.fs, s.tables = o.FS, tableOptions(o)
+	if err := s.fs.Remove(fs.PathJoin(s.o.Dir, nextTable)); err != nil {
+		return fmt.Errorf("persistence: remove what a crash has left: %w", err)
+	}
 	db, err := openPebble(s.o.Dir, o)
 	if err != nil {
 		return err

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/objstorage"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"zk/server/lookout"
 )
 
 // nextTable is the file in the store's folder in which a large batch becomes a table. It counts for nothing before
@@ -18,6 +21,13 @@ const nextTable = "next.sst"
 // tableSyncBytes is how much of a table is written before the system is asked to begin with the disk.
 const tableSyncBytes = 512 << 10
 
+const (
+	// tableTurn is how many changes are written before others may have the processor.
+	tableTurn = 64
+	// tableRest bounds what they get each time: sets must not take long to write, as Apply waits in the end.
+	tableRest = 250 * time.Microsecond
+)
+
 // wantsTable reports whether changes become a table of their own. To Pebble a batch of that size is not much else: it
 // would copy it, sort it, and write it as one table of level 0. By ourselves that takes less: no second copy, keys
 // compared by words, memory that is used again.
@@ -25,7 +35,7 @@ const tableSyncBytes = 512 << 10
 // A store whose merges can't follow gets them through Pebble, which makes the writer wait; and so does one that is
 // filled before it counts, as nobody waits for the disk then.
 func (s *State) wantsTable(c *changes) bool {
-	if s.o.side || c.size() < s.o.MemtableBytes/2 {
+	if s.filling() || c.size() < s.o.MemtableBytes/2 {
 		return false
 	}
 	return int(s.db.Metrics().Levels[0].Sublevels) < stateL0Stop
@@ -35,7 +45,7 @@ func (s *State) wantsTable(c *changes) bool {
 // before, for whose flush Pebble waits.
 func (s *State) commitTable(c *changes, applied Applied) error {
 	path := s.o.FS.PathJoin(s.o.Dir, nextTable)
-	if err := s.fail.unlessFailed(func() error { return s.writeTable(path, c) }); err != nil {
+	if err := s.writeTable(path, c); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -60,6 +70,9 @@ func (s *State) writeTable(path string, c *changes) error {
 	}
 	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{BytesPerSync: tableSyncBytes})
 	w := sstable.NewWriter(&tableFile{f}, s.tables)
+	others := lookout.Lookout{Longest: tableRest}
+	defer others.Close()
+	n := 0
 	c.each(func(key, value []byte, deleted bool) {
 		if err != nil {
 			return
@@ -69,17 +82,36 @@ func (s *State) writeTable(path string, c *changes) error {
 		} else {
 			err = w.Set(key, value)
 		}
+		if n++; n%tableTurn == 0 {
+			others.Pause()
+		}
 	})
 	return errors.Join(err, w.Close())
 }
 
-// removeTable removes what a crash has left.
-func removeTable(fs vfs.FS, dir string) error {
-	if err := fs.Remove(fs.PathJoin(dir, nextTable)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+// tableFS is a file system on which Pebble takes a table over by renaming it. By itself it makes a link and then removes
+// the first name, which is one operation more, and not every file system has links.
+type tableFS struct{ vfs.FS }
+
+// Link implements vfs.FS.
+func (fs tableFS) Link(from, to string) error {
+	if fs.PathBase(from) == nextTable {
+		return fs.FS.Rename(from, to)
 	}
-	return nil
+	return fs.FS.Link(from, to)
 }
+
+// Remove implements vfs.FS.
+func (fs tableFS) Remove(name string) error {
+	err := fs.FS.Remove(name)
+	if fs.PathBase(name) == nextTable && errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Unwrap is how Pebble finds the file system below.
+func (fs tableFS) Unwrap() vfs.FS { return fs.FS }
 
 // tableFile is a file for Pebble to write a table to.
 type tableFile struct{ f vfs.File }

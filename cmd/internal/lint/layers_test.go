@@ -74,7 +74,7 @@ func layers() []layer {
 		{folder: "quorum/...", may: []string{"jute", "conf", "quorum/...", unix, rate, xsync}},
 		{folder: "persistence/javafile", may: []string{"jute", "persistence", compress, pebble}}, // vfs
 		{folder: "persistence/slowcall", may: []string{"server/lookout", pebble, unix}},
-		{folder: "persistence/...", may: []string{"jute", "server/tree", "persistence/...", pebble, unix, xsync}},
+		{folder: "persistence/...", may: []string{"jute", "server/tree", "server/lookout", "persistence/...", pebble, unix, xsync}},
 		{folder: "compat/...", may: []string{"jute", "conf", "compat/...", "cmd/internal/client", porcupine, unix, xsync}},
 		{folder: "cmd/internal/client", may: []string{"jute"}},
 		{folder: "cmd/internal/...", may: []string{"jute", "cmd/internal/...", term, xsync}},
