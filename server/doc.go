@@ -63,15 +63,19 @@
 // of a client that wants very much is some milliseconds (compat/load).
 //
 // The 99th percentile in ms of what ordinary clients wait for reads, writes and pings (compat/load, long form, two cores,
-// three to five runs, 2026-11-26): beside the load, at another server on the machine at that time, and before it:
+// one to four runs, 2026-11-27): beside the load, at another server on the machine at that time, and before it:
 //
-//	300 clients with 40 writes of 1 KiB in flight          7.8 to 11   3.8 to 5.5   2.0 to 5.6
-//	slow readers of large nodes                            7.9 to 10   3.8 to 5.1   2.0 to 3.1
-//	events for 10,000 clients at once, again and again     7.7 to 9.3  5.2 to 6.2   2.7 to 4.4
-//	lists of a million children, counts, dumps in a loop   10 to 13    5.3 to 6.2   1.5 to 5.7
+//	300 clients with 40 writes of 1 KiB in flight          3.5 to 4.1  2.0 to 2.3  1.0 to 1.4
+//	slow readers of large nodes, events now and then       2.0 to 2.5  1.6 to 1.7  1.1 to 1.2
+//	a client that lists a million children in a loop       2.8 to 3.4  1.7 to 1.8  1.0 to 1.7
+//	events for 10,000 clients at once, again and again     7.5         4.3         2.2
 //
-// On a machine twice as fast, two runs: 3.3 and 3.5, 2.0 and 2.0, 1.0 and 1.2 under the first, 3.9 and 4.8, 2.2 and 2.7, 1.0 and
-// 1.1 under the second; under the last, four: 5.8 to 7.4, 2.4 to 3.1, 0.8 to 1.5.
+// and under more than that:
+//
+//	the slow readers while a client writes 300 KiB at      6.8 to 8.0  2.8 to 3.2  1.1 to 1.2
+//	a time as fast as it can, for others to be told
+//	lists of a million children, counts, dumps and         7.9 to 8.2  3.3 to 3.8  1.0 to 1.7
+//	changes of them, each in a loop
 //
 // Apache ZooKeeper 3.9.5 with a heap of 2 GiB in our place, once: 185 ms under the first, 15 elsewhere, 6.9 before it, with
 // 3,600 transactions ahead of a write; the second ended it, out of memory.

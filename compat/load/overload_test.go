@@ -65,7 +65,7 @@ func TestOverload(t *testing.T) {
 	}
 	// What is beyond a doubling are the disk's and the processors' own waits when both have all they can do (see
 	// server/doc.go, Fair shares).
-	p.compare("overload", before, during)
+	p.compare("overload", before, during, loadSlack)
 	// A write waits for its turn behind those of the others, but not for ever.
 	if during.slowest > timeout {
 		t.Errorf("a request of an ordinary client took %v", during.slowest)
@@ -74,7 +74,7 @@ func TestOverload(t *testing.T) {
 	p.mark()
 	after := p.timed()
 	t.Logf("afterwards: %v, %d MiB", after, r.memory())
-	p.compare("what is left of the overload", before, after)
+	p.compare("what is left of the overload", before, after, loadSlack)
 	idle.end(t)
 	if n := r.figure("stale_sessions_expired"); n != 0 {
 		t.Errorf("%d sessions have expired", n)

@@ -21,7 +21,7 @@
 //
 // Apply marks what it changes in the current dirty set. When that has enough transactions or bytes, or
 // is a second old, it is frozen at a zxid and another goroutine writes it as one batch into the state
-// store. A record in a frozen set must reach the disk as it was at that zxid: before apply changes such
+// store, which makes a table of a large one. A record in a frozen set must reach the disk as it was at that zxid: before apply changes such
 // a record, its image is captured into the frozen set (capture). Deletes are tombstones in the set they
 // happened in. There is one frozen set at most; while it is being written the current one grows up to
 // a bound, at which Throttle makes the apply loop wait.
