@@ -59,6 +59,7 @@ type State struct {
 	lock   *pebble.Lock
 	fs     vfs.FS                // as Pebble has it
 	tables sstable.WriterOptions // of tables that are written by ourselves
+	table  sync.Mutex            // held by the batch that becomes a table
 	spare  spareChanges
 	fail   *failure
 	// logged, if set, is the log's mark that no Commit may pass (I8); set before the first Commit.

@@ -192,9 +192,7 @@ func txnsBetween(from, to int64) int64 {
 func (b *StateBatch) Discard() {
 	if !b.done {
 		b.done = true
-		if !b.s.fail.failed.Load() { // else a write that was left behind may still read it
-			b.s.spare.keep(b.c)
-		}
+		b.s.spare.keep(b.c)
 		b.c = changes{}
 	}
 }

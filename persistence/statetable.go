@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -44,6 +45,8 @@ func (s *State) wantsTable(c *changes) bool {
 // commitTable writes changes as a table: all of them become visible and durable at once, after all that was committed
 // before, for whose flush Pebble waits.
 func (s *State) commitTable(c *changes, applied Applied) error {
+	s.table.Lock()
+	defer s.table.Unlock()
 	path := s.o.FS.PathJoin(s.o.Dir, nextTable)
 	if err := s.writeTable(path, c); err != nil {
 		return err
@@ -86,7 +89,7 @@ func (s *State) writeTable(path string, c *changes) error {
 			others.Pause()
 		}
 	})
-	return errors.Join(err, w.Close())
+	return cmp.Or(err, w.Close())
 }
 
 // tableFS is a file system on which Pebble takes a table over by renaming it. By itself it makes a link and then removes
