@@ -147,7 +147,7 @@ func (s *State) open() error {
 		s.late = newLateSync(fs, s.o.Dir)
 		fs = s.late
 	}
-	o := baseOptions(tableFS{markerFS{fs, s.fail}}, s.lock, s.logger, s.fail, s.cache)
+	o := baseOptions(&tableFS{markerFS{fs, s.fail}}, s.lock, s.logger, s.fail, s.cache)
 	o.ErrorIfNotExists = s.o.mustExist
 	o.DisableWAL = true
 	o.MemTableSize = uint64(s.o.MemtableBytes)

@@ -93,11 +93,12 @@ func (s *State) writeTable(path string, c *changes) error {
 }
 
 // tableFS is a file system on which Pebble takes a table over by renaming it. By itself it makes a link and then removes
-// the first name, which is one operation more, and not every file system has links.
+// the first name, which is one operation more, and not every file system has links. It is used by pointer: Pebble compares
+// file systems, to which not every one lends itself, and copies the table to one that is not the same.
 type tableFS struct{ vfs.FS }
 
 // Link implements vfs.FS.
-func (fs tableFS) Link(from, to string) error {
+func (fs *tableFS) Link(from, to string) error {
 	if fs.PathBase(from) == nextTable {
 		return fs.FS.Rename(from, to)
 	}
@@ -105,7 +106,7 @@ func (fs tableFS) Link(from, to string) error {
 }
 
 // Remove implements vfs.FS.
-func (fs tableFS) Remove(name string) error {
+func (fs *tableFS) Remove(name string) error {
 	err := fs.FS.Remove(name)
 	if fs.PathBase(name) == nextTable && errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -114,7 +115,7 @@ func (fs tableFS) Remove(name string) error {
 }
 
 // Unwrap is how Pebble finds the file system below.
-func (fs tableFS) Unwrap() vfs.FS { return fs.FS }
+func (fs *tableFS) Unwrap() vfs.FS { return fs.FS }
 
 // tableFile is a file for Pebble to write a table to.
 type tableFile struct{ f vfs.File }

@@ -94,6 +94,42 @@ func TestTablesAndMemtables(t *testing.T) {
 	}
 }
 
+// The file system that servers have, and one that can't be compared, take tables too, without a copy of them.
+func TestTableOnDisk(t *testing.T) {
+	for name, fs := range map[string]vfs.FS{"default": nil, "uncomparable": uncomparableFS{vfs.Default, nil}} {
+		t.Run(name, func(t *testing.T) {
+			o := tablesOptions()
+			o.Dir, o.FS = t.TempDir(), fs
+			s, err := OpenState(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k := Applied(1); k <= 3; k++ {
+				commit(t, s, k, func(b *StateBatch) { b.SetNode("/large", value(jute.Zxid(k), 100_000)) })
+			}
+			want := contents(t, s)
+			if n := tables(t, s); n != 3 {
+				t.Fatalf("%d tables", n)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if s, err = OpenState(o); err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if s.Applied() != 3 || contents(t, s) != want {
+				t.Fatalf("after a restart at %v", s.Applied())
+			}
+		})
+	}
+}
+
+type uncomparableFS struct {
+	vfs.FS
+	_ func()
+}
+
 // A power cut at any file operation of a batch that becomes a table, with batches in the memtable before: the state is
 // as before it or after it, what was durable is there, and nothing is left of a table that did not count.
 func TestTablePowerCut(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 )
 
 func disk(fs vfs.FS, hold func(name string) bool) vfs.FS {
-	return diskFS{fs, hold, newTurn(), newPieces()}
+	return &diskFS{fs, hold, newTurn(), newPieces()}
 }
 
 type diskFS struct {
