@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -139,7 +140,7 @@ func (b *StateBatch) Commit(applied Applied) error {
 	binary.BigEndian.PutUint64(mark[:], uint64(applied))
 	b.SetMeta(metaApplied, mark[:])
 	err := s.commit(&b.c, applied)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrClosed) { // a store that is closed meanwhile has not failed
 		err = fmt.Errorf("persistence: commit the state at %v: %w", jute.Zxid(applied), err)
 		s.fail.fail(err)
 	}
