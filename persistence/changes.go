@@ -73,6 +73,53 @@ func (c *changes) order() {
 	c.list = last
 }
 
+// parts cuts changes that are in order: those under one node that take least bytes or more are a part of their own.
+// They share the memory of c.
+func (c *changes) parts(least int) (parts []*changes) {
+	add := func(from, to int) {
+		if from < to {
+			parts = append(parts, &changes{keys: c.keys, values: c.values, list: c.list[from:to]})
+		}
+	}
+	begun := 0 // what is before is in parts
+	for from := 0; from < len(c.list); {
+		to, size := from, 0
+		for under := c.under(from); to < len(c.list) && bytes.Equal(c.under(to), under); to++ {
+			d := &c.list[to]
+			size += changeBytes + int(d.keyLen) + max(int(d.valueLen), 0)
+		}
+		if size >= least {
+			add(begun, from)
+			add(from, to)
+			begun = to
+		}
+		from = to
+	}
+	add(begun, len(c.list))
+	return parts
+}
+
+// under is what the key of a change has in common with those of its siblings: other children of the node, or others of
+// the kind.
+func (c *changes) under(i int) []byte {
+	key := c.keyOf(&c.list[i])
+	if key[0] != keyNode && key[0] != keyData {
+		return key[:1]
+	}
+	return key[:bytes.IndexByte(key, 0)+1]
+}
+
+// mostlyDeletes reports whether more than half are deletes.
+func (c *changes) mostlyDeletes() bool {
+	n := 0
+	for i := range c.list {
+		if c.list[i].valueLen == changeDeletes {
+			n++
+		}
+	}
+	return n > len(c.list)/2
+}
+
 const (
 	// fewChanges are sorted by their whole keys.
 	fewChanges = 8

@@ -50,6 +50,56 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// The changes under one node are a part of their own when they are large, and all that is between two such is one.
+func TestParts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		var c changes
+		for range rng.IntN(300) {
+			key := fmt.Sprintf("%s/f%d\x00n%d", []string{"n", "d"}[rng.IntN(2)], rng.IntN(4), rng.IntN(1000))
+			if rng.IntN(4) == 0 {
+				key = []string{"a1", "a2", "mapplied", "n", "n/", "s12345678", "d/f1/g\x00n"}[rng.IntN(7)]
+			}
+			c.keys = append(c.keys, key...)
+			if rng.IntN(5) == 0 {
+				c.delete(len(key))
+			} else {
+				c.set(len(key), make([]byte, rng.IntN(200)))
+			}
+		}
+		c.order()
+		const least = 2000
+		sizes, all := map[string]int{}, 0
+		for i := range c.list {
+			sizes[string(c.under(i))] += changeBytes + int(c.list[i].keyLen) + max(int(c.list[i].valueLen), 0)
+		}
+		smallBefore := false
+		for _, p := range c.parts(least) {
+			unders := map[string]bool{}
+			for i := range p.list {
+				if p.list[i] != c.list[all+i] {
+					t.Fatal("the parts are not the whole")
+				}
+				unders[string(p.under(i))] = true
+			}
+			all += len(p.list)
+			large := sizes[string(p.under(0))] >= least
+			if large && len(unders) != 1 || !large && smallBefore {
+				t.Fatalf("a part with %v; large %v", unders, large)
+			}
+			for under := range unders {
+				if !large && sizes[under] >= least {
+					t.Fatalf("%q is among others", under)
+				}
+			}
+			smallBefore = !large
+		}
+		if all != len(c.list) {
+			t.Fatalf("%d changes of %d are in parts", all, len(c.list))
+		}
+	}
+}
+
 func BenchmarkOrder(b *testing.B) {
 	var made changes
 	add := func(key string) {

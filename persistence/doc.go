@@ -63,7 +63,9 @@
 //	fault                                  outcome                                         test
 //	power cut at any write, sync, rename   nothing acknowledged lost, every figure fits    embed TestPersistPoints, TestPowerCuts
 //	power cut, or a failed write, while a  the state as before it or after it              TestTablePowerCut, TestTableFails
-//	large batch becomes a table
+//	large batch becomes tables
+//	power cut while what was under a       the same tree, with it or without on the disk   TestEmptiedPowerCut
+//	deleted node is dropped
 //	kill -9 under load                     the same                                        compat/crash TestKill
 //	power cut at any step of TRUNC, DIFF,  the old history whole, or the new one whole     TestTruncateCrash,
 //	SNAP and their epochs                                                                  TestAdoptFromLeaderCrash

@@ -26,7 +26,7 @@ type StateOptions struct {
 	// or bytes are not durable yet (defaults 16,000 and 6 MiB), so that redo at a start stays short
 	// and the log can be purged. Negative: never.
 	FlushTxns, FlushBytes int64
-	// MemtableBytes is the size of a memtable (default 4 MiB). A batch of half of it or more becomes a table of its
+	// MemtableBytes is the size of a memtable (default 4 MiB). A batch of half of it or more becomes tables of its
 	// own: it stays one step (I3). See commitTable.
 	MemtableBytes int
 	// CacheBytes is the block cache (default 8 MiB; it is Go heap without cgo).
@@ -59,7 +59,7 @@ type State struct {
 	lock   *pebble.Lock
 	fs     vfs.FS                // as Pebble has it
 	tables sstable.WriterOptions // of tables that are written by ourselves
-	table  sync.Mutex            // held by the batch that becomes a table
+	table  sync.Mutex            // held by the batch that becomes tables
 	spare  spareChanges
 	fail   *failure
 	// logged, if set, is the log's mark that no Commit may pass (I8); set before the first Commit.
@@ -67,6 +67,7 @@ type State struct {
 
 	late    *lateSync    // syncs of a side store wait for its first Flush; nil for others
 	held    atomic.Bool  // no compaction may begin: there is no room for one; set by Space
+	deletes atomic.Int32 // large batches in a row that were mostly deletes
 	filled  atomic.Int64 // bytes committed
 	applied atomic.Int64 // last Commit
 	durable atomic.Int64 // last finished flush
@@ -75,6 +76,9 @@ type State struct {
 	last    *flushing  // the flush asked for last
 	unasked int64      // bytes committed since
 	askedAt int64      // the applied mark it covers
+
+	shownMu sync.Mutex // held too while content goes from under snapshots: see Emptied
+	shown   int        // snapshots that are open; guarded by shownMu
 
 	flushes   chan *flushing
 	onDurable atomic.Pointer[func(Applied)]
@@ -156,8 +160,8 @@ func (s *State) open() error {
 	o.L0StopWritesThreshold = stateL0Stop
 	tuneState(o)
 	s.fs, s.tables = o.FS, tableOptions(o)
-	if err := s.fs.Remove(fs.PathJoin(s.o.Dir, nextTable)); err != nil {
-		return fmt.Errorf("persistence: remove what a crash has left: %w", err)
+	if err := s.removeNextTables(); err != nil {
+		return err
 	}
 	db, err := openPebble(s.o.Dir, o)
 	if err != nil {

@@ -161,6 +161,7 @@ func (s *State) commit(c *changes, applied Applied) error {
 			_ = batch.Set(key, value, nil)
 		}
 	})
+	s.deletes.Store(0)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.db.Apply(batch, pebble.NoSync); err != nil {

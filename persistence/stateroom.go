@@ -15,13 +15,18 @@ const compactionBytesMax = 640 << 20
 // compactions are held for want of room, what little is still written must not wait for them.
 const stateL0Stop = 200
 
+// deletesMax is how many large batches of deletes in a row compactions wait for.
+const deletesMax = 16
+
 // holdCompactions lets one compaction run at a time, and none while they are held: Pebble asks before it starts one.
 // An upper bound of 0 it would divide by, when it chooses what to compact; so none is a lower bound of 0, without any
 // of the reasons for which it would go above. What is only deleted as a whole takes no room, and still is.
-// While a side store is filled they wait as long as one is enough for all of it afterwards.
+// While a side store is filled they wait as long as one is enough for all of it afterwards. They wait, too, while many
+// nodes are deleted one large batch after the other: Pebble would merge each as soon as it is there, with what has been
+// written of those nodes, and soon all of it may go without (Emptied).
 func (s *State) holdCompactions(o *pebble.Options) {
 	o.CompactionConcurrencyRange = func() (lower, upper int) {
-		if s.held.Load() || s.filling() && s.filled.Load() < compactionBytesMax {
+		if s.held.Load() || s.deleting() || s.filling() && s.filled.Load() < compactionBytesMax {
 			return 0, 1
 		}
 		return 1, 1
@@ -41,4 +46,33 @@ func (s *State) compactionNeed() (need, running int64) {
 		running = max(need-m.Compact.InProgressBytes, 0)
 	}
 	return need, running
+}
+
+// deleting reports whether nodes are being deleted in large batches. Those must not pile up for ever either.
+func (s *State) deleting() bool {
+	n := s.deletes.Load()
+	return n > 0 && n < deletesMax
+}
+
+// countDeletes notes what kind of large batch comes next.
+func (s *State) countDeletes(c *changes) {
+	if c.mostlyDeletes() {
+		s.deletes.Add(1)
+	} else {
+		s.deletes.Store(0)
+	}
+}
+
+// Rest may be called when nothing has been committed for a while: deletes that compactions have waited for are over.
+// It returns at once.
+func (s *State) Rest() error {
+	if s.deletes.Swap(0) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fail.unlessFailed(func() error {
+		_, err := s.db.AsyncFlush() // of nothing: Pebble looks for compactions after each
+		return err
+	})
 }

@@ -13,7 +13,8 @@ import (
 // from any goroutine, but Close.
 type StateSnapshot struct {
 	reads
-	snap *pebble.Snapshot
+	snap  *pebble.Snapshot
+	state *State
 }
 
 // Snapshot fixes the state as the last Commit left it. Nothing waits for it: commits, flushes and
@@ -22,8 +23,11 @@ func (s *State) Snapshot() (*StateSnapshot, error) {
 	if err := s.fail.get(); err != nil {
 		return nil, err
 	}
+	s.shownMu.Lock()
+	defer s.shownMu.Unlock()
+	s.shown++
 	snap := s.db.NewSnapshot()
-	return &StateSnapshot{reads: reads{from: snap, dir: s.o.Dir}, snap: snap}, nil
+	return &StateSnapshot{reads: reads{from: snap, dir: s.o.Dir}, snap: snap, state: s}, nil
 }
 
 // EachNode calls fn for every node, parents before children, with its record and, where it lies under a
@@ -73,4 +77,9 @@ func (s *StateSnapshot) EachNode(fn func(parent, name, rec, data []byte) error) 
 }
 
 // Close lets go of it.
-func (s *StateSnapshot) Close() error { return s.snap.Close() }
+func (s *StateSnapshot) Close() error {
+	s.state.shownMu.Lock()
+	defer s.state.shownMu.Unlock()
+	s.state.shown--
+	return s.snap.Close()
+}

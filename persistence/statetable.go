@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -15,9 +17,16 @@ import (
 	"zk/server/lookout"
 )
 
-// nextTable is the file in the store's folder in which a large batch becomes a table. It counts for nothing before
-// Pebble has given it a number; what a crash leaves of it is removed at the next start.
-const nextTable = "next.sst"
+// nextTable begins the names of the files in the store's folder in which a large batch becomes tables. They count for
+// nothing before Pebble has given them numbers; what a crash leaves of them is removed at the next start.
+const nextTable = "next"
+
+func isNextTable(fs vfs.FS, path string) bool { return strings.HasPrefix(fs.PathBase(path), nextTable) }
+
+// aloneShare is which part of a memtable's size changes under one node have to have to become a table of their own.
+// Tables that don't overlap are merged apart, or not at all; and once nothing is left under the node, they go as a
+// whole (Emptied).
+const aloneShare = 2
 
 // tableSyncBytes is how much of a table is written before the system is asked to begin with the disk.
 const tableSyncBytes = 512 << 10
@@ -29,7 +38,7 @@ const (
 	tableRest = 250 * time.Microsecond
 )
 
-// wantsTable reports whether changes become a table of their own. To Pebble a batch of that size is not much else: it
+// wantsTable reports whether changes become tables of their own. To Pebble a batch of that size is not much else: it
 // would copy it, sort it, and write it as one table of level 0. By ourselves that takes less: no second copy, keys
 // compared by words, memory that is used again.
 //
@@ -42,18 +51,24 @@ func (s *State) wantsTable(c *changes) bool {
 	return int(s.db.Metrics().Levels[0].Sublevels) < stateL0Stop
 }
 
-// commitTable writes changes as a table: all of them become visible and durable at once, after all that was committed
+// commitTable writes changes as tables: all of them become visible and durable at once, after all that was committed
 // before, for whose flush Pebble waits.
 func (s *State) commitTable(c *changes, applied Applied) error {
 	s.table.Lock()
 	defer s.table.Unlock()
-	path := s.o.FS.PathJoin(s.o.Dir, nextTable)
-	if err := s.writeTable(path, c); err != nil {
-		return err
+	c.order()
+	var paths []string
+	for _, part := range c.parts(s.o.MemtableBytes / aloneShare) {
+		path := s.o.FS.PathJoin(s.o.Dir, fmt.Sprintf("%s%d.sst", nextTable, len(paths)))
+		if err := s.writeTable(path, part); err != nil {
+			return err
+		}
+		paths = append(paths, path)
 	}
+	s.countDeletes(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.fail.unlessFailed(func() error { return s.db.Ingest(context.Background(), []string{path}) })
+	err := s.fail.unlessFailed(func() error { return s.db.Ingest(context.Background(), paths) })
 	if err != nil {
 		return err
 	}
@@ -64,9 +79,8 @@ func (s *State) commitTable(c *changes, applied Applied) error {
 	return err
 }
 
-// writeTable writes changes as a table that is durable, but for its name.
+// writeTable writes changes that are in order as a table that is durable, but for its name.
 func (s *State) writeTable(path string, c *changes) error {
-	c.order()
 	f, err := s.fs.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
@@ -92,6 +106,22 @@ func (s *State) writeTable(path string, c *changes) error {
 	return cmp.Or(err, w.Close())
 }
 
+// removeNextTables removes what a crash has left of tables that don't count.
+func (s *State) removeNextTables() error {
+	names, err := s.fs.List(s.o.Dir)
+	if err != nil {
+		return fmt.Errorf("persistence: look for tables that a crash has left: %w", err)
+	}
+	for _, name := range names {
+		if isNextTable(s.fs, name) {
+			if err := s.fs.Remove(s.fs.PathJoin(s.o.Dir, name)); err != nil {
+				return fmt.Errorf("persistence: remove a table that a crash has left: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // tableFS is a file system on which Pebble takes a table over by renaming it. By itself it makes a link and then removes
 // the first name, which is one operation more, and not every file system has links. It is used by pointer: Pebble compares
 // file systems, to which not every one lends itself, and copies the table to one that is not the same.
@@ -99,7 +129,7 @@ type tableFS struct{ vfs.FS }
 
 // Link implements vfs.FS.
 func (fs *tableFS) Link(from, to string) error {
-	if fs.PathBase(from) == nextTable {
+	if isNextTable(fs, from) {
 		return fs.FS.Rename(from, to)
 	}
 	return fs.FS.Link(from, to)
@@ -108,7 +138,7 @@ func (fs *tableFS) Link(from, to string) error {
 // Remove implements vfs.FS.
 func (fs *tableFS) Remove(name string) error {
 	err := fs.FS.Remove(name)
-	if fs.PathBase(name) == nextTable && errors.Is(err, os.ErrNotExist) {
+	if isNextTable(fs, name) && errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	return err

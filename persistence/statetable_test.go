@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,7 +109,7 @@ func TestTableOnDisk(t *testing.T) {
 				commit(t, s, k, func(b *StateBatch) { b.SetNode("/large", value(jute.Zxid(k), 100_000)) })
 			}
 			want := contents(t, s)
-			if n := tables(t, s); n != 3 {
+			if n := tables(t, s); n != 2*3 { // the marks are in one of their own
 				t.Fatalf("%d tables", n)
 			}
 			if err := s.Close(); err != nil {
@@ -180,8 +181,9 @@ func TestTablePowerCut(t *testing.T) {
 				t.Fatalf("node %d at %v: %.10q %v %v", i, s.Applied(), rec, ok, err)
 			}
 		}
-		if _, err := fs.Stat("state/" + nextTable); err == nil {
-			t.Fatal("a table that does not count is left")
+		names, err := fs.List("state")
+		if err != nil || slices.ContainsFunc(names, func(name string) bool { return isNextTable(fs, name) }) {
+			t.Fatalf("a table that does not count is left: %v %v", names, err)
 		}
 	})
 }
@@ -200,7 +202,7 @@ func TestTableFails(t *testing.T) {
 		left := 0 // operations until the one that fails; 0: none does
 		mem := crashdisk.New()
 		fs := crashdisk.Injected(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if !strings.HasSuffix(op.Path, nextTable) || left == 0 || op.Kind == errorfs.OpRemove {
+			if !isNextTable(mem, op.Path) || left == 0 || op.Kind == errorfs.OpRemove {
 				return nil
 			}
 			if left--; left == 0 {
@@ -235,7 +237,7 @@ func TestTableFails(t *testing.T) {
 		if err := again.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if !failed && n < 4 {
+		if !failed && n < 2*4 {
 			t.Fatalf("only %d operations", n)
 		}
 	}

@@ -121,6 +121,15 @@ func TestGivenBack(t *testing.T) {
 		if err := r.nodes.Flush(); err != nil {
 			t.Fatal(err)
 		}
+		for before := -1; before < len(a.given); {
+			before = len(a.given)
+			if err := r.nodes.tick(); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(a.given) - before; n > 1+len(a.chunks)/surplusShare {
+				t.Errorf("round %d: %d chunks were given back at a time", round, n)
+			}
+		}
 		// The current chunk and the one with the first node stay, and some that may soon be wanted.
 		if n := len(a.chunks) - len(a.given); n > emptyKept+2 {
 			t.Errorf("round %d: %d of %d chunks are kept", round, n, len(a.chunks))

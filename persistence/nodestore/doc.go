@@ -14,17 +14,19 @@
 //	record: | tree.Node 80 | parent first prev sib data dataLen nameLen flags 32 | name |
 //
 // Data above bigBytes lies on Go's heap. Memory of nodes that are gone is used again for others, first for
-// those of the same size. A chunk of 4 MiB in which nothing is left goes back to the system, but for a few; so does
-// most of a tree that is deleted, and little of one whose nodes go here and there. The table does not shrink.
+// those of the same size. A chunk of 4 MiB in which nothing is left goes back to the system, but for a few, some of them
+// each second; so does most of a tree that is deleted, and little of one whose nodes go here and there. The table does
+// not shrink.
 //
 // # Write-behind
 //
 // Apply marks what it changes in the current dirty set. When that has enough transactions or bytes, or
 // is a second old, it is frozen at a zxid and another goroutine writes it as one batch into the state
-// store, which makes a table of a large one. A record in a frozen set must reach the disk as it was at that zxid: before apply changes such
-// a record, its image is captured into the frozen set (capture). Deletes are tombstones in the set they
-// happened in. There is one frozen set at most; while it is being written the current one grows up to
-// a bound, at which Throttle makes the apply loop wait.
+// store, which makes tables of a large one. A record in a frozen set must reach the disk as it was at that
+// zxid: before apply changes such a record, its image is captured into the frozen set (capture). Deletes are
+// tombstones in the set they happened in; a node that has lost all its children in a set of many deletes has
+// the store drop what it still has of them (emptied). There is one frozen set at most; while it is being
+// written the current one grows up to a bound, at which Throttle makes the apply loop wait.
 //
 // # Cold nodes
 //

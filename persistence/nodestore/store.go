@@ -281,7 +281,9 @@ func (s *Store) Delete(r tree.Ref, path string) {
 	s.current.bury(path, apart)
 	p := s.rec(rec.parent)
 	s.touch(rec.parent, p, flagNodeDirty)
-	p.node.Children--
+	if p.node.Children--; p.node.Children == 0 {
+		s.noteEmptied(path[:strings.LastIndexByte(path, '/')])
+	}
 	if rec.prev != tree.NoRef {
 		s.rec(rec.prev).sib = rec.sib
 	} else {

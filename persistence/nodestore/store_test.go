@@ -36,9 +36,15 @@ func (silent) NodeDataChanged(string, jute.Zxid, []jute.ACL)                 {}
 
 func openRig(t *testing.T, fs vfs.FS, limits Limits) *rig {
 	t.Helper()
-	r := &rig{t: t, fs: fs}
+	return openRigOf(t, persistence.StateOptions{FS: fs}, limits)
+}
+
+func openRigOf(t *testing.T, o persistence.StateOptions, limits Limits) *rig {
+	t.Helper()
+	o.Dir = "state"
+	r := &rig{t: t, fs: o.FS}
 	var err error
-	if r.state, err = persistence.OpenState(persistence.StateOptions{Dir: "state", FS: fs}); err != nil {
+	if r.state, err = persistence.OpenState(o); err != nil {
 		t.Fatal(err)
 	}
 	var found tree.Saved

@@ -3,6 +3,7 @@ package nodestore
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -38,6 +39,7 @@ type dirtySet struct {
 	ops     []op
 	acls    map[uint32]op // by id: only the last counts
 	images  []image       // of records that changed again after the freeze
+	emptied []string      // nodes that have lost their last child, the newest
 	gone    []goneRecord  // deleted ones, whose memory nodes may still point to
 	txns    int
 	bytes   int
@@ -92,12 +94,38 @@ func (d *dirtySet) reset() {
 	clear(d.acls)
 	clear(d.ops)
 	clear(d.images)
-	*d = dirtySet{nodes: d.nodes[:0], tombs: d.tombs, ops: d.ops[:0], acls: d.acls, images: d.images[:0], gone: d.gone[:0], meta: d.meta[:0]}
+	clear(d.emptied)
+	*d = dirtySet{nodes: d.nodes[:0], tombs: d.tombs, ops: d.ops[:0], acls: d.acls, images: d.images[:0], emptied: d.emptied[:0], gone: d.gone[:0], meta: d.meta[:0]}
 }
 
 func (d *dirtySet) bury(path string, apart bool) {
 	d.tombs[path] = d.tombs[path] || apart
 	d.bytes += len(path)
+}
+
+const (
+	// emptiedMax is how many nodes of a set are looked at because they have lost all children. Whoever deletes a tree
+	// ends with its top, under which all the rest lies.
+	emptiedMax = 8
+	// emptiedShare is which part of FreezeTxns nodes must be deleted in a set before any is.
+	emptiedShare = 128
+)
+
+// noteEmptied notes that a node has lost its last child. Whatever it gets until the set is frozen is seen then.
+func (s *Store) noteEmptied(path string) {
+	d := s.current
+	if path == "" || len(d.tombs) < s.limits.FreezeTxns/emptiedShare || slices.Contains(d.emptied, path) {
+		return
+	}
+	if len(d.emptied) == emptiedMax {
+		d.emptied = slices.Delete(d.emptied, 0, 1)
+	}
+	d.emptied = append(d.emptied, path)
+}
+
+func (s *Store) hasChildren(path string) bool {
+	r := s.Find(path)
+	return r != tree.NoRef && s.rec(r).node.Children > 0
 }
 
 func (d *dirtySet) empty() bool { return d.txns == 0 }
@@ -198,6 +226,7 @@ func (s *Store) freeze() {
 	if s.open || s.frozen != nil || s.spare == nil || s.current.empty() {
 		return
 	}
+	s.current.emptied = slices.DeleteFunc(s.current.emptied, s.hasChildren)
 	s.frozen = s.current
 	s.current = s.spare
 	s.spare = nil
@@ -237,28 +266,50 @@ func (s *Store) Err() error {
 
 // Start sets the writer going. onFail is called once if the state store fails.
 func (s *Store) Start(onFail func(error)) {
-	s.done.Add(1)
-	go func() { // ends at Close or with a failure
-		defer s.done.Done()
-		tick := time.NewTicker(s.limits.FreezeAge)
-		defer tick.Stop()
-		for {
-			select {
-			case <-s.wake:
-			case <-tick.C:
-				s.lock.Lock()
-				s.freeze()
-				s.lock.Unlock()
-			case <-s.quit:
-				return
-			}
-			if err := s.writeFrozen(); err != nil {
-				s.fail(err)
-				onFail(err)
-				return
-			}
+	s.done.Go(func() { // ends at Close or with a failure
+		if err := s.writeBehind(); err != nil {
+			s.fail(err)
+			onFail(err)
 		}
-	}()
+	})
+}
+
+func (s *Store) writeBehind() error {
+	tick := time.NewTicker(s.limits.FreezeAge)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.wake:
+		case <-tick.C:
+			if err := s.tick(); err != nil {
+				return err
+			}
+		case <-s.quit:
+			return nil
+		}
+		if err := s.writeFrozen(); err != nil {
+			return err
+		}
+	}
+}
+
+// tick freezes what has waited long enough, and sees to what is done now and then only.
+func (s *Store) tick() error {
+	s.lock.Lock()
+	s.freeze()
+	rest := s.frozen == nil
+	s.lock.Unlock()
+	s.writing.Lock() // the arenas, and the state, stay these
+	defer s.writing.Unlock()
+	s.giveBack(&s.records)
+	s.giveBack(&s.values)
+	if !rest {
+		return nil
+	}
+	if err := s.state.Rest(); err != nil {
+		return fmt.Errorf("nodestore: let the state rest: %w", err)
+	}
+	return nil
 }
 
 func (s *Store) fail(err error) {
@@ -311,6 +362,11 @@ func (s *Store) writeFrozen() error {
 	if err := b.Commit(d.applied); err != nil {
 		return fmt.Errorf("nodestore: write state at %s: %w", jute.Zxid(d.applied), err)
 	}
+	for _, path := range d.emptied {
+		if err := s.state.Emptied(path); err != nil {
+			return fmt.Errorf("nodestore: write state: %w", err)
+		}
+	}
 	s.retire(d)
 	return nil
 }
@@ -328,8 +384,6 @@ func (s *Store) retire(d *dirtySet) {
 		}
 		s.lock.Unlock()
 	}
-	s.giveBack(&s.records)
-	s.giveBack(&s.values)
 	d.reset()
 	s.lock.Lock()
 	s.spare = d
@@ -339,8 +393,7 @@ func (s *Store) retire(d *dirtySet) {
 	s.throttle.Unlock()
 }
 
-// giveBack gives the memory of an arena's chunks that have become empty back to the system, without the lock. Called
-// with writing held, so that the arena stays this one.
+// giveBack gives the memory of some of an arena's chunks that have become empty back to the system, without the lock.
 func (s *Store) giveBack(a *arena) {
 	s.lock.Lock()
 	list := a.surplus()
