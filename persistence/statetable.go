@@ -23,10 +23,14 @@ const nextTable = "next"
 
 func isNextTable(fs vfs.FS, path string) bool { return strings.HasPrefix(fs.PathBase(path), nextTable) }
 
-// aloneShare is which part of a memtable's size changes under one node have to have to become a table of their own.
-// Tables that don't overlap are merged apart, or not at all; and once nothing is left under the node, they go as a
-// whole (Emptied).
-const aloneShare = 2
+const (
+	// aloneShare is which part of a memtable's size changes under one node have to have to become a table of their own.
+	// Tables that don't overlap are merged apart, or not at all; and once nothing is left under the node, they go as a
+	// whole (Emptied).
+	aloneShare = 2
+	// aloneMax is how many such tables a batch has at most: each takes a sync.
+	aloneMax = 10
+)
 
 // tableSyncBytes is how much of a table is written before the system is asked to begin with the disk.
 const tableSyncBytes = 512 << 10
@@ -58,7 +62,7 @@ func (s *State) commitTable(c *changes, applied Applied) error {
 	defer s.table.Unlock()
 	c.order()
 	var paths []string
-	for _, part := range c.parts(s.o.MemtableBytes / aloneShare) {
+	for _, part := range c.parts(max(s.o.MemtableBytes/aloneShare, c.size()/aloneMax)) {
 		path := s.o.FS.PathJoin(s.o.Dir, fmt.Sprintf("%s%d.sst", nextTable, len(paths)))
 		if err := s.writeTable(path, part); err != nil {
 			return err
