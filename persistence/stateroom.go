@@ -9,7 +9,7 @@ import (
 // compactionBytesMax is more than one compaction of the state takes up, whatever the size of the tree: level 0
 // and the first level below it, or a table and what it overlaps. On a disk that can't follow, sets grow up to
 // nodestore's throttleFactor times while the one before is written, and level 0 with them: then it may be less.
-const compactionBytesMax = 640 << 20
+const compactionBytesMax = 800 << 20
 
 // stateL0Stop is how many flushes may pile up before commits wait. It is far above stateL0Tables: while
 // compactions are held for want of room, what little is still written must not wait for them.
