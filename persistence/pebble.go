@@ -92,13 +92,22 @@ func (f *failure) unlessFailed(run func() error) error {
 // close closes a store. After damage too, since a background job that meets it holds nobody; after a write that failed
 // the store is left as it is.
 func (f *failure) close(run func() error) error {
+	closed := make(chan error, 1)
 	err := f.get()
 	var corrupt *CorruptionError
-	switch {
-	case err == nil:
-		return f.unlessFailed(run)
-	case errors.As(err, &corrupt):
-		return errors.Join(err, run())
+	if err == nil || errors.As(err, &corrupt) {
+		go func() { closed <- run() }() // ends with run, or with the process
+	}
+	if err == nil {
+		select {
+		case err := <-closed:
+			return err
+		case <-f.done:
+			err = f.get()
+		}
+	}
+	if errors.As(err, &corrupt) { // it may be met only now, and the folder has to be free afterwards
+		return errors.Join(err, <-closed)
 	}
 	return err
 }
