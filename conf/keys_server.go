@@ -74,7 +74,7 @@ func dataKeys() []key {
 			doc: "Put the last zxid into Java snapshots that are written and sent."},
 		{name: "zk.nodeCacheBytes", props: []string{"zk.nodeCacheBytes"}, kind: kindSize, def: "0", defText: "0: the server chooses", unit: "bytes", max: 1 << 50, verdict: Own, field: func(c *Config) any { return &c.NodeCacheBytes },
 			doc: "Memory for znodes, e.g. 512m."},
-		{name: "zk.diskLowWaterBytes", props: []string{"zk.diskLowWaterBytes"}, kind: kindSize, defText: "2 % of the disk, 16m to 1g", unit: "bytes", max: 1 << 50, verdict: Own, field: func(c *Config) any { return &c.DiskLowWaterBytes },
+		{name: "zk.diskLowWaterBytes", props: []string{"zk.diskLowWaterBytes"}, kind: kindSize, defText: "2 % of the disk, 48m to 1g", unit: "bytes", max: 1 << 50, verdict: Own, field: func(c *Config) any { return &c.DiskLowWaterBytes },
 			doc: "Free space on a data disk below which writes are refused with NotReadOnly until there is a quarter more; 0 is off."},
 		{name: "zk.diskBallastBytes", props: []string{"zk.diskBallastBytes"}, kind: kindSize, defText: "a quarter of the mark, 16m to 256m", unit: "bytes", max: 1 << 50, verdict: Own, field: func(c *Config) any { return &c.DiskBallastBytes },
 			doc: "Size of a file zk-ballast in each data folder that is given up when the disk is full, so that purging can finish; 0 makes none."},

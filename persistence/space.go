@@ -44,7 +44,7 @@ type SpaceOptions struct {
 	FS vfs.FS
 	// Usage is asked in place of FS, if set.
 	Usage func(dir string) (DiskUsage, error)
-	// LowWaterBytes is the mark; negative: 2 % of the disk, at least 16 MiB and at most 1 GiB; 0: disks
+	// LowWaterBytes is the mark; negative: 2 % of the disk, at least 48 MiB and at most 1 GiB; 0: disks
 	// are not watched.
 	LowWaterBytes int64
 	// BallastBytes is the size of the ballast file of each folder; negative: a quarter of the mark, at
@@ -55,7 +55,9 @@ type SpaceOptions struct {
 }
 
 const (
-	lowWaterMin, lowWaterMax = 16 << 20, 1 << 30
+	// lowWaterMin leaves a server that is killed when it has just begun to refuse writes the room for its start: all
+	// memtables of the log become tables then.
+	lowWaterMin, lowWaterMax = 16<<20 + memtablesMax*logMemtableBytes, 1 << 30
 	ballastMin, ballastMax   = 16 << 20, 256 << 20
 
 	// startBytes is what opening both stores may need for a moment: the write-ahead logs become tables.

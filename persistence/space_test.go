@@ -56,14 +56,14 @@ func newFakeDisk(t *testing.T, total, ballast int64) *fakeDisk {
 }
 
 func (d *fakeDisk) options() SpaceOptions {
-	return SpaceOptions{Dirs: []string{"data", "data"}, FS: d.fs, Usage: d.usage, LowWaterBytes: -1, BallastBytes: d.ballast}
+	return SpaceOptions{Dirs: []string{"data", "data"}, FS: d.fs, Usage: d.usage, LowWaterBytes: 20 * mib, BallastBytes: d.ballast}
 }
 
 const mib = 1 << 20
 
 // The whole way down and up: the mark, the hysteresis, the ballast given up and taken again.
 func TestSpaceLevels(t *testing.T) {
-	d := newFakeDisk(t, 1000*mib, 16*mib) // the mark is 20 MiB
+	d := newFakeDisk(t, 1000*mib, 16*mib)
 	s := OpenSpace(d.options())
 	if s.Mark() != 20*mib || s.Level() != SpaceEnough || len(s.disks) != 1 {
 		t.Fatal(s.Mark(), s.Level(), len(s.disks))
@@ -104,6 +104,22 @@ func TestSpaceLevels(t *testing.T) {
 		t.Fatal(free, ok)
 	}
 	s.Close() // was never started
+}
+
+// Without settings, mark and ballast follow the size of the disk.
+func TestSpaceDefaults(t *testing.T) {
+	for _, c := range []struct{ total, mark, ballast int64 }{
+		{100 * mib, 48 * mib, 16 * mib},
+		{2400 * mib, 48 * mib, 16 * mib},
+		{10_000 * mib, 200 * mib, 50 * mib},
+		{1 << 40, 1 << 30, 256 * mib},
+	} {
+		o := newFakeDisk(t, c.total, 0).options()
+		o.LowWaterBytes, o.BallastBytes = -1, -1
+		if d := OpenSpace(o).disks[0]; d.mark != c.mark || d.ballast != c.ballast {
+			t.Errorf("a disk of %d MiB: mark %d, ballast %d; want %d, %d", c.total/mib, d.mark, d.ballast, c.mark, c.ballast)
+		}
+	}
 }
 
 // A start on a full disk gives up the ballast first, and the next one knows that it is owed.

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 // patience bounds every wait, on a loaded machine too; only a failure waits so long.
 const patience = 2 * time.Minute
 
-// diskBytes is the size of a server's disk. Ballast and low-water mark take 16 MiB each of it.
-const diskBytes = 160 << 20
+// diskBytes is the size of a server's disk. Low-water mark and ballast take 48 and 16 MiB of it.
+const diskBytes = 192 << 20
 
 // seedEnv repeats the order of faults and the load of a run; what the processes make of it is not repeated.
 const seedEnv = "ZK_FAULTS_SEED"

@@ -9,9 +9,9 @@ import (
 	"zk/compat/harness"
 )
 
-// roomBytes is the size of a disk whose low-water mark is at its least, 16 MiB; littleRoom is below that, and above what
+// roomBytes is the size of a disk whose low-water mark is at its least, 48 MiB; littleRoom is below that, and above what
 // would end the server.
-const roomBytes, littleRoom = 128 << 20, 10 << 20
+const roomBytes, littleRoom = 160 << 20, 10 << 20
 
 // TestNoRoom takes the room of one of our servers beside two of Java: first it leads, then it follows. It leaves
 // the ensemble, Java's servers go on, and with room again it comes back by itself and has everything.
