@@ -49,9 +49,9 @@ func reached() map[string]int {
 	return map[string]int{
 		"action burst": 100, "action again": 100, "action expire": 20, "action kill": 6, "action restart": 6, "action audit": 20, "action words": 40,
 		"create Ok": 700, "create NodeExists": 300, "create NoNode": 40, "create NoAuth": 4, "create InvalidACL": 10, "create NoChildrenForEphemerals": 25, "create QuotaExceeded": 2,
-		"create2 Ok": 70, "createContainer Ok": 30, "createContainer QuotaExceeded": 3, "createTtl Ok": 35,
+		"create2 Ok": 70, "createContainer Ok": 30, "createContainer QuotaExceeded": 2, "createTtl Ok": 35, "createTtl QuotaExceeded": 2,
 		"delete Ok": 500, "delete NotEmpty": 100, "delete BadVersion": 30, "delete NoAuth": 40, "delete NoNode": 200,
-		"setData Ok": 700, "setData BadVersion": 50, "setData NoAuth": 20, "setData BadArguments": 10, "setData QuotaExceeded": 1,
+		"setData Ok": 700, "setData BadVersion": 50, "setData NoAuth": 20, "setData BadArguments": 10, "setData QuotaExceeded": 3,
 		"setACL Ok": 100, "setACL BadVersion": 20, "setACL InvalidACL": 15, "setACL NoAuth": 5,
 		"multi Ok": 800, "multi failed by NoNode": 100, "multi failed by NodeExists": 150, "multi failed by BadVersion": 20, "multi failed by NoAuth": 15,
 		"multi failed by NotEmpty": 1, "multi failed by QuotaExceeded": 2, "multi failed by InvalidACL": 8, "multi failed by NoChildrenForEphemerals": 8,

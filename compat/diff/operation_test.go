@@ -2,6 +2,7 @@ package diff
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,17 @@ func (s *script) place(path string) string {
 		return "/zookeeper/quota" + s.root + path[1:]
 	}
 	return s.root + path
+}
+
+// counts tells whether it may change what a quota counts, or be refused by one: see generator.quota.
+func (o operation) counts() bool {
+	switch o.op {
+	case jute.OpCreate, jute.OpCreate2, jute.OpCreateContainer, jute.OpCreateTTL, jute.OpDelete, jute.OpSetData:
+		return strings.HasPrefix(o.path, "/a") || strings.HasPrefix(o.path, "/b")
+	case jute.OpMulti:
+		return slices.ContainsFunc(o.parts, operation.counts)
+	}
+	return false
 }
 
 func (s *script) places(paths []string) []string {
