@@ -78,6 +78,10 @@ const (
 	// cost more than they do.
 	gatherBytes = 64 << 10
 
+	// yieldsMax is how often the appender lets others run before a write, as long as each time brings more entries:
+	// where processors are what is short. One alone costs 3 to 4 % more processor time at 64 connections and 256.
+	yieldsMax = 8
+
 	// logMemtableBytes is small so that WAL files are recycled early, and a start has little to write anew. Beyond
 	// memtablesMax of them waiting for their flush, writes stall.
 	logMemtableBytes = 8 << 20
