@@ -29,10 +29,10 @@ type flight struct {
 //
 // The processor time of a sync is that of many entries, so none is begun for the first of several. Clients whose
 // writes went together are answered together and come back together: the appender, once woken, lets whoever can
-// run go first, again while that brings more, and a flight is free again when those that it has carried are answered. (When the first of them
-// had a sync to itself, that was a third of all syncs at 64 connections. Without it, sets and creates of 1 KiB at
-// 64 connections: up to 13 % less processor time on one server, some 15 % on three; at 16 connections 11 and 7 %.
-// BenchmarkAppend, 16 in flight: 16 entries a sync in place of 8.5.)
+// run go first, again while that brings more, and a flight is free again when those that it has carried are
+// answered. (When the first of them had a sync to itself, that was a third of all syncs at 64 connections. Without
+// it, sets and creates of 1 KiB at 64 connections: up to 13 % less processor time on one server, some 15 % on three;
+// at 16 connections 11 and 7 %. BenchmarkAppend, 16 in flight: 16 entries a sync in place of 8.5.)
 type pipeline struct {
 	log *Log
 
