@@ -33,6 +33,11 @@ type flight struct {
 // answered. (When the first of them had a sync to itself, that was a third of all syncs at 64 connections. Without
 // it, sets and creates of 1 KiB at 64 connections: up to 13 % less processor time on one server, some 15 % on three;
 // at 16 connections 11 and 7 %. BenchmarkAppend, 16 in flight: 16 entries a sync in place of 8.5.)
+//
+// Clients that wait for each answer would else stay in two crowds for ever, one in flight while the other waits. So
+// after a flight the next one waits until most of those that were answered are back, for half the time that the
+// flight took at most. (Sets of 1 KiB, one server, 4, 16 and 64 connections: 27, 5 to 9 and 3 to 4 % less processor
+// time; at 4 a quarter more throughput, at the others the same.)
 type pipeline struct {
 	log *Log
 
@@ -51,8 +56,10 @@ type pipeline struct {
 	started  bool      // guarded by mu
 	free     []*flight // guarded by mu
 	spare    [][]Entry // memory for flights' entries; guarded by mu
+	expected int       // entries that are worth waiting for before the next write; guarded by mu
 	last     jute.Zxid // last entry taken; owned by the owner
 
+	patience  *time.Timer  // ends the wait for what is expected
 	flying    chan *flight // in order; closed by the appender at its end
 	onDurable func([]Entry)
 	done      sync.WaitGroup
@@ -62,6 +69,8 @@ func (p *pipeline) init(l *Log, last jute.Zxid) {
 	p.log, p.last = l, last
 	p.work.L, p.room.L = &p.mu, &p.mu
 	l.fail.wake = p.wakeAll
+	p.patience = time.AfterFunc(time.Hour, p.expectNoMore)
+	p.patience.Stop()
 	p.flying = make(chan *flight, flightsMax)
 	for range flightsMax {
 		p.free = append(p.free, &flight{})
@@ -217,8 +226,11 @@ func (p *pipeline) runnable() bool {
 	case p.applying:
 		return false
 	case p.head < len(p.queue):
+		if p.queued >= gatherBytes || p.stopping {
+			return len(p.free) > 0
+		}
 		// While another is under way little is left to gather: each write costs a sync of its own.
-		return len(p.free) == flightsMax || len(p.free) > 0 && (p.queued >= gatherBytes || p.stopping)
+		return len(p.free) == flightsMax && len(p.queue)-p.head >= p.expected
 	}
 	return p.stopping
 }
@@ -325,15 +337,16 @@ func (p *pipeline) land(f *flight, before *time.Time) {
 		*before = now
 	}
 	entries, bytes := f.entries, f.bytes
+	took := time.Since(f.start)
 	single := len(entries) == 1
 	if single { // the next may be here before the callee is done, and shall find nothing in flight
-		p.giveBack(f, single)
+		p.giveBack(f, entries, took)
 	}
 	if p.onDurable != nil {
 		p.onDurable(entries)
 	}
 	if !single {
-		p.giveBack(f, single)
+		p.giveBack(f, entries, took)
 	}
 	clear(entries)
 
@@ -348,13 +361,45 @@ func (p *pipeline) land(f *flight, before *time.Time) {
 	}
 }
 
-// giveBack makes a flight free; its entries are not its any more.
-func (p *pipeline) giveBack(f *flight, single bool) {
+// giveBack makes a flight free that took so long; the entries that it had are not its any more.
+func (p *pipeline) giveBack(f *flight, landed []Entry, took time.Duration) {
 	f.batch.Reset()
 	f.entries, f.bytes = nil, 0
 	p.mu.Lock()
 	p.free = append(p.free, f)
-	p.single = single
+	p.single = len(landed) == 1
+	p.expect(landed, took)
+	wake := p.idle && p.runnable()
+	p.mu.Unlock()
+	if wake {
+		p.work.Signal()
+	}
+}
+
+// expect has the next write wait for clients that were just answered, together with those whose entries wait
+// already. mu is held.
+func (p *pipeline) expect(landed []Entry, took time.Duration) {
+	p.expected = 0
+	if len(landed) == 1 || len(p.free) < flightsMax {
+		return
+	}
+	waiting := len(p.queue) - p.head
+	back := waiting
+	for i := range landed {
+		if landed[i].Awaited {
+			back++
+		}
+	}
+	if back = back * expectedShare / 8; back > waiting {
+		p.expected = back
+		p.patience.Reset(min(took/2, patienceMax))
+	}
+}
+
+// expectNoMore ends the wait of expect.
+func (p *pipeline) expectNoMore() {
+	p.mu.Lock()
+	p.expected = 0
 	wake := p.idle && p.runnable()
 	p.mu.Unlock()
 	if wake {

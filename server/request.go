@@ -30,6 +30,7 @@ type request struct {
 	login *login    // of a createSession
 	large int64     // bytes counted against largeRequestMaxBytes
 	cost  int64     // see turns; 0 of a request that goes without a turn
+	alone bool      // nothing else of its connection was on its way
 	sent  time.Time // when it was proposed, if hardly any was on its way then
 	audit *auditNote
 
@@ -157,12 +158,12 @@ func (c *conn) submit(h *jute.RequestHeader, body []byte, size int, ids []jute.I
 		r.audit = c.noteForAudit(&w)
 		s.opt.Audit.Await(c.term.over())
 	}
-	alone := c.limitOutstanding()
+	r.alone = c.limitOutstanding()
 	c.awaitHeavy()
 	err := c.term.admit()
 	if err == nil {
 		r.cost = costOf(r.amount)
-		c.takeTurn(r.cost, alone)
+		c.takeTurn(r.cost, r.alone)
 		if learner {
 			err = c.forwardWrite(r, body, ids)
 		} else {

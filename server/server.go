@@ -35,6 +35,12 @@ type Proposal struct {
 	Tag any
 }
 
+// Awaited tells that a client of this server waits for the proposal, and has nothing else on its way.
+func (p *Proposal) Awaited() bool {
+	r, _ := p.Tag.(*request)
+	return r != nil && r.alone
+}
+
 // Store is what the server needs of the node store besides tree.Store: see persistence/nodestore.
 type Store interface {
 	Warmed() bool

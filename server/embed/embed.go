@@ -291,7 +291,7 @@ type solo struct{ log *persistence.Log }
 
 // Propose implements server.Replicator.
 func (r solo) Propose(p server.Proposal) error {
-	return r.log.Append(persistence.Entry{Zxid: p.Zxid, Bytes: p.Bytes, Tag: p.Tag})
+	return r.log.Append(persistence.Entry{Zxid: p.Zxid, Bytes: p.Bytes, Tag: p.Tag, Awaited: p.Awaited()})
 }
 
 // serve opens the ports. A server that stands alone serves clients at once, one of an ensemble when its peer

@@ -12,11 +12,11 @@ import (
 	"zk/persistence"
 )
 
-// shortOfSpace is a server on a disk of 1000 MiB (so the mark is 20 MiB) whose free space the test sets.
+// shortOfSpace is a server on a disk of 1000 MiB, with the mark at 20 MiB, whose free space the test sets.
 func shortOfSpace(t *testing.T, lines ...string) (r *rig, free *atomic.Int64) {
 	free = &atomic.Int64{}
 	free.Store(900 << 20)
-	r = newRig(t, vfs.NewMem(), append(lines, "zk.diskBallastBytes=0")...)
+	r = newRig(t, vfs.NewMem(), append(lines, "zk.diskBallastBytes=0", "zk.diskLowWaterBytes=20m")...)
 	r.deps.DiskUsage = func(string) (persistence.DiskUsage, error) {
 		return persistence.DiskUsage{Free: free.Load(), Total: 1000 << 20}, nil
 	}
