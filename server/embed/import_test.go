@@ -741,6 +741,15 @@ func TestImportEnsemble(t *testing.T) {
 	if got := string(c.ok(jute.OpGetData, read("/plain", false)).Buffer()); got != "committed" {
 		t.Errorf("/plain is %q", got)
 	}
+	await(t, "the last transaction everywhere", func() bool { // one that is closed before has it in its log alone, or not at all
+		var zxids []string
+		for _, r := range g.rigs {
+			_, after, _ := strings.Cut(r.word("srvr"), "Zxid: ")
+			zxid, _, _ := strings.Cut(after, "\n")
+			zxids = append(zxids, zxid)
+		}
+		return len(slices.Compact(zxids)) == 1
+	})
 	for i := range g.rigs {
 		g.rigs[i].close()
 	}
