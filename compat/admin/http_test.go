@@ -212,8 +212,11 @@ func (s *server) normal(r request, body string) string {
 	for i, c := range s.clients {
 		body = strings.ReplaceAll(body, strconv.FormatInt(c.sid, 10), fmt.Sprint("session-", i))
 	}
-	body = strings.NewReplacer(strconv.Itoa(s.Port), "PORT", strconv.Itoa(s.adminPort), "ADMINPORT", s.Dir, "DIR", s.audit, "AUDIT").Replace(body)
+	body = strings.NewReplacer(s.Dir, "DIR", s.audit, "AUDIT").Replace(body)
 	replace := func(pattern, by string) { body = regexp.MustCompile(pattern).ReplaceAllString(body, by) }
+	for port, name := range map[int]string{s.Port: "PORT", s.adminPort: "ADMINPORT"} {
+		replace(fmt.Sprintf(`\b%d\b`, port), name) // whole numbers: a time may begin like one
+	}
 	replace(`("(?:`+varies+`)" : )("[^"]*"|[-0-9.]+)`, "$1#")
 	replace(`("remote_socket_address" : "127.0.0.1:)\d+`, "$1#")
 	replace(`(?m)^(    )"\d+" : \[ `, `$1"AT" : [ `) // expiry
